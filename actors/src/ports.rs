@@ -1,0 +1,251 @@
+//! The four questions the machine asks the meaning: [`Decide`], [`Redact`], [`Record`], [`Launch`].
+//!
+//! The machine (this crate) knows how calls move and nothing of what they mean; the package `callgate` answers
+//! these traits and knows nothing of actors. All four are plain blocking code: the machine chooses the thread.
+
+use crate::call::Call;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+// ---------------------------------------------------------------------------------------------------- Decide
+
+/// Decides one call before it runs.
+pub trait Decide: Send + Sync + 'static {
+    /// Whether [`Decide::decide`] is short for this call and waits for nothing, so that it may run where the
+    /// messages move. Everything else goes to a worker thread.
+    fn is_quick(&self, call: &Call) -> bool;
+
+    /// The decision. Must return by `deadline`; the machine stops waiting then and takes the PDP as away.
+    fn decide(&self, call: &Call, deadline: Instant) -> Decision;
+}
+
+/// What the PDP said of one call.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// What is to happen.
+    pub verdict: Verdict,
+    /// The PDP's id of this decision; empty when it gave none.
+    pub decision_id: String,
+    /// 32 lower-case hex digits; empty when there is none.
+    pub trace_id: String,
+    /// Reasons in the order given; the first one is shown.
+    pub reasons: Vec<String>,
+    /// Ids of the policies that were looked at; on a deny the first one is the one that blocked.
+    pub evaluated_policies: Vec<String>,
+}
+
+/// What is to happen with a call.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Run it.
+    Allow {
+        /// Arguments to send in place of the client's, when an obligation changed them: one JSON object.
+        arguments: Option<Bytes>,
+        /// The PDP obliged the gate to redact the answer.
+        redact: bool,
+    },
+    /// Do not run it.
+    Deny,
+    /// Do not run it until a person has said yes.
+    NeedsApproval,
+    /// There is no decision.
+    Unavailable {
+        /// Nobody answered (connection refused, time ran out, a bare 5xx): the only cause that may open a gate
+        /// whose fail mode is open. A refusal (4xx, a breaker's 503, an unreadable body) is `false`.
+        outage: bool,
+        /// When asking again makes sense.
+        retry_after: Option<Duration>,
+    },
+}
+
+// ---------------------------------------------------------------------------------------------------- Redact
+
+/// Masks what must not reach the model.
+pub trait Redact: Send + Sync + 'static {
+    /// Whether [`Redact::redact`] for this subject and length is short and waits for nothing.
+    fn is_quick(&self, subject: &Subject, len: usize) -> bool;
+
+    /// Masks `json`, one whole JSON value. Nothing but the masked spans may differ in the bytes.
+    fn redact(&self, subject: &Subject, json: &[u8]) -> Result<Redaction, Withheld>;
+}
+
+/// Where a piece of JSON comes from.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The backend's id.
+    pub backend: Arc<str>,
+    /// The tool's own name, for the answer of a call.
+    pub tool: Option<Arc<str>>,
+    /// What carries it.
+    pub carrier: Carrier,
+    /// The decision obliged the gate to redact this answer.
+    pub obliged: bool,
+}
+
+/// What carries a piece of JSON toward the model. A call's answer is judged more strictly than a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `result` of `tools/call`.
+    ToolResult,
+    /// `error` of any request: `{"code":…,"message":…,"data":…}`.
+    Error,
+    /// `result` of `prompts/get`, `resources/read`, `completion/complete`.
+    Content,
+    /// `params` of a notification: progress, log messages, updates.
+    Notice,
+    /// `params` of a request toward the client: sampling, elicitation.
+    ClientRequest,
+    /// A catalogue entry or server instructions: text that the backend's author wrote.
+    Catalogue,
+}
+
+/// What redaction did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redaction {
+    /// The new bytes; `None` when nothing was masked.
+    pub json: Option<Vec<u8>>,
+    /// How many values of each type were masked.
+    pub masked: BTreeMap<&'static str, u32>,
+}
+
+/// Why an answer must not be passed on.
+#[derive(Clone, Debug)]
+pub struct Withheld {
+    /// A response policy blocked it (`true`), or the redactor could not do its work (`false`).
+    pub blocked: bool,
+    /// For the person and the model.
+    pub reason: String,
+    /// The decision that blocked it; empty when there is none.
+    pub decision_id: String,
+}
+
+// ---------------------------------------------------------------------------------------------------- Record
+
+/// Keeps the audit record. Owned by one actor, so `&mut self`.
+pub trait Record: Send + 'static {
+    /// Called before a call leaves. `Err` shuts the gate for this call: no record, no call.
+    fn intent(&mut self, call: &Call) -> Result<(), RecordError>;
+
+    /// Writes one row per ending, all or none in order. Called with every ending that is waiting.
+    fn endings(&mut self, endings: &[Ending]) -> Result<(), RecordError>;
+
+    /// Makes everything written so far as lasting as it gets; called once at the end.
+    fn close(&mut self) -> Result<(), RecordError>;
+}
+
+/// The journal cannot write.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RecordError(pub String);
+
+/// How one `tools/call` ended.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// The call; for a malformed one only `received_at` is meaningful and the names are empty.
+    pub call: Arc<Call>,
+    /// When the ending was known.
+    pub ended_at: SystemTime,
+    /// From the line's arrival to the ending.
+    pub duration: Duration,
+    /// What the PDP said, if it was asked and answered.
+    pub decision: Option<Decision>,
+    /// The audit row's verdict.
+    pub verdict: AuditVerdict,
+    /// What became of the call.
+    pub outcome: Outcome,
+    /// The backend's result as it came, before redaction, for counting records; empty when there is none.
+    pub result: Bytes,
+    /// What was masked in the answer.
+    pub masked: BTreeMap<&'static str, u32>,
+}
+
+/// The `verdict` of an audit row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditVerdict {
+    /// Allowed by a decision.
+    Allow,
+    /// Denied, or no decision in a closed gate.
+    Deny,
+    /// Held for a person.
+    NeedsApproval,
+    /// The PDP was away and the fail mode is open.
+    AllowFailopen,
+    /// The call was malformed or named an unknown tool.
+    Error,
+}
+
+/// What became of a call. The verdict says what was decided, the outcome what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tool answered.
+    Ok,
+    /// The tool answered with `isError: true`.
+    ToolError,
+    /// The backend answered with a JSON-RPC error.
+    Failed,
+    /// No answer in time; the tool may have run.
+    TimedOut,
+    /// The client took the call back.
+    Cancelled,
+    /// The tool ran, its answer was kept back.
+    Withheld,
+    /// The call never reached the backend.
+    NotForwarded,
+    /// The backend went away while it had the call; the tool may have run.
+    Unknown,
+}
+
+// ---------------------------------------------------------------------------------------------------- Launch
+
+/// Says how a backend is reached.
+pub trait Launch: Send + Sync + 'static {
+    /// A fresh plan for the backend `id`. Resolving a command in `PATH` may touch the disk; it never starts
+    /// anything.
+    fn plan(&self, id: &str) -> Result<Plan, LaunchError>;
+}
+
+/// How a backend is reached.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// A child process that speaks newline-delimited JSON-RPC on its standard streams.
+    Child(ChildPlan),
+    /// A Streamable HTTP endpoint.
+    Http(HttpPlan),
+}
+
+/// A child process to start. The environment is complete: nothing is inherited.
+#[derive(Clone, Debug)]
+pub struct ChildPlan {
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// Arguments, without the program.
+    pub args: Vec<String>,
+    /// The whole environment of the child.
+    pub env: BTreeMap<String, String>,
+    /// Working directory; `None` leaves the proxy's own.
+    pub cwd: Option<PathBuf>,
+}
+
+/// A Streamable HTTP endpoint (MCP 2025-03-26 and later, "Streamable HTTP").
+#[derive(Clone)]
+pub struct HttpPlan {
+    /// The MCP endpoint, `http` or `https`.
+    pub url: String,
+    /// Headers for every request; values may be secrets, so this type does not print them.
+    pub headers: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for HttpPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("HttpPlan").field("url", &self.url).field("header_names", &names).finish()
+    }
+}
+
+/// Why there is no plan, with the way out; shown to the person.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LaunchError(pub String);

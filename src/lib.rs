@@ -1,0 +1,1 @@
+//! What calls mean: settings, decisions, redaction, journal, commands.
