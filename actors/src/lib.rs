@@ -7,3 +7,4 @@
 pub mod call;
 pub mod limits;
 pub mod ports;
+pub mod wire;

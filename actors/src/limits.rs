@@ -22,12 +22,40 @@ pub const CLIENT_REQUESTS_IN_FLIGHT: usize = 128;
 /// Longest time the client may take for one of them: a person may have to read and type.
 pub const CLIENT_REQUEST_DEADLINE: Duration = Duration::from_secs(600);
 
+/// Lines of backends that are kept until the client has sent `notifications/initialized`.
+pub const EARLY_LINES: usize = 256;
+/// Largest notification or request of a backend toward the client: scanning it in place takes about 1 ms.
+pub const NOTICE_BYTES: usize = 1024 * 1024;
+
 /// Requests that may be open at one backend. Half of all, so that one hanging backend cannot take every place.
 pub const BACKEND_IN_FLIGHT: usize = REQUESTS_IN_FLIGHT / 2;
 /// Lines of a child that may be on the way to its actor: the pump waits for a place, the pipe fills, the child waits.
 pub const BACKEND_LINES_QUEUED: usize = 64;
 /// Lines on the way to a child: every open request, its cancellation, and control messages.
 pub const BACKEND_OUT_QUEUE: usize = 2 * BACKEND_IN_FLIGHT + 64;
+/// Calls that were taken back or timed out and may still be answered; beyond this the oldest are forgotten.
+pub const ZOMBIES: usize = 128;
+/// Longest time from the start of a backend to its catalogue: a first `npx` or `uvx` start downloads packages.
+pub const START_DEADLINE: Duration = Duration::from_secs(120);
+/// `list_changed` notices of a backend within this time cause one refresh.
+pub const REFRESH_PAUSE: Duration = Duration::from_millis(200);
+/// Notices a backend may send in one second before its pipe is slowed down.
+pub const NOTICES_PER_SECOND: u32 = 1_000;
+/// How long the place of one notice is kept from a backend that floods: 64 places make 3,200 notices a second.
+pub const FLOOD_PAUSE: Duration = Duration::from_millis(20);
+/// Calls in a row that time out without a sign of life before a backend is taken to hang and started anew.
+pub const SILENT_TIMEOUTS: u32 = 3;
+/// A call that makes progress, or waits for the client's answer to the backend's question, may take this many times
+/// the backend's timeout.
+pub const TIMEOUT_STRETCH: u32 = 20;
+/// Bytes of a backend's standard error that are logged in one second; the rest is counted.
+pub const STDERR_BYTES_PER_SECOND: usize = 16 * 1024;
+/// Longest line of a backend's standard error that is logged whole.
+pub const STDERR_LINE_BYTES: usize = 2 * 1024;
+
+/// Longest time the end of an HTTP session may take (its DELETE).
+pub const HTTP_CLOSE: Duration = Duration::from_millis(500);
+
 /// Pages that are read of one list before a backend is taken to page for ever.
 pub const MAX_PAGES: usize = 1_000;
 /// Entries kept of one list of one backend.
@@ -54,6 +82,23 @@ pub const REDACT_DEADLINE: Duration = Duration::from_secs(30);
 pub const RECORDS_IN_FLIGHT: usize = 2 * REQUESTS_IN_FLIGHT;
 /// Longest time the audit writer may take for one record.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Backends that may be starting at once: enough for a desk, few enough not to starve it.
+pub const STARTS_AT_ONCE: usize = 16;
+/// First pause before a backend is started again; doubles with each failure in a row.
+pub const RESTART_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// Longest pause before a backend is started again.
+pub const RESTART_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The window in which restarts are counted.
+pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
+/// Failed starts within the window before a backend is parked.
+pub const FAILED_STARTS_IN_WINDOW: usize = 8;
+/// Crashes of a backend that had done work, within the window, before it is parked: one a second.
+pub const CRASHES_IN_WINDOW: usize = 60;
+/// How often a parked backend is tried.
+pub const PARKED_PROBE: Duration = Duration::from_secs(60);
+/// A backend that ran so long is healthy: its history is forgotten.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
 /// A thread that found nothing to do for so long ends.
 pub const IDLE_THREAD: Duration = Duration::from_secs(10);

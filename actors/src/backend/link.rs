@@ -1,0 +1,190 @@
+//! The connection of one incarnation: a child with two pumps, or a Streamable HTTP session, behind one face.
+//!
+//! One task writes to the child and another reads from it: a single task that does both hangs as soon as both pipes
+//! are full.
+
+use super::actor::BackendMessage;
+use crate::gate::Gate;
+use crate::guardian::Guardian;
+use crate::http::{self, HttpConnection, HttpLimits, Outgoing};
+use crate::limits::{BACKEND_LINES_QUEUED, BACKEND_OUT_QUEUE, HTTP_CLOSE};
+use crate::out::{self, Toward};
+use crate::ports::Plan;
+use crate::process::{self, Group, StopGrace};
+use crate::wire::frame::Framer;
+use crate::wire::write::Line;
+use bytes::Bytes;
+use ractor::ActorRef;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{ChildStdin, ChildStdout};
+use tokio::sync::mpsc;
+
+/// How much is read from a child at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// What every link of a machine shares.
+#[derive(Clone, Debug)]
+pub struct LinkSettings {
+    /// Longest line or body, in bytes.
+    pub max_line: usize,
+    /// Ends the children of a killed proxy.
+    pub guardian: Option<Guardian>,
+}
+
+/// An open connection.
+pub(super) enum Link {
+    Child(ChildLink),
+    Http(HttpConnection),
+}
+
+/// A running child.
+pub(super) struct ChildLink {
+    lines: mpsc::Sender<Line>,
+    queued: u64,
+    begun: Arc<AtomicU64>,
+    group: Group,
+}
+
+/// What a message is, for transports that must know.
+pub(super) type Kind = http::Kind;
+
+impl Link {
+    /// Opens the connection that `plan` describes; what comes from it is sent to `actor`.
+    pub(super) fn open(
+        plan: &Plan,
+        settings: &LinkSettings,
+        backend: &Arc<str>,
+        actor: &ActorRef<BackendMessage>,
+    ) -> Result<Link, String> {
+        match plan {
+            Plan::Child(plan) => {
+                let spawned = process::spawn(plan, settings.guardian.as_ref()).map_err(|error| error.to_string())?;
+                tokio::spawn(super::stderr::drain(backend.clone(), spawned.stderr));
+                tokio::spawn(read(spawned.stdout, settings.max_line, actor.clone()));
+                Ok(Link::Child(ChildLink::over(spawned.stdin, spawned.group)))
+            }
+            Plan::Http(plan) => {
+                let (sender, receiver) = mpsc::channel(BACKEND_LINES_QUEUED);
+                tokio::spawn(take_http(receiver, actor.clone()));
+                let limits = HttpLimits { max_body: settings.max_line };
+                HttpConnection::open(plan, limits, sender).map(Link::Http)
+            }
+        }
+    }
+
+    /// The position the next line will have; see [`Link::begun`].
+    pub(super) fn next_line(&self) -> u64 {
+        match self {
+            Link::Child(child) => child.queued + 1,
+            Link::Http(_) => 0,
+        }
+    }
+
+    /// Lines up to this one may have left. Over HTTP every message ends by itself and says so.
+    pub(super) fn begun(&self) -> u64 {
+        match self {
+            Link::Child(child) => child.begun.load(Ordering::Acquire),
+            Link::Http(_) => 0,
+        }
+    }
+
+    /// Sends now or refuses.
+    pub(super) fn send(&mut self, kind: Kind, line: Line) -> Result<(), crate::gate::Busy> {
+        match self {
+            Link::Child(child) => {
+                child.lines.try_send(line).map_err(|_| crate::gate::Busy)?;
+                child.queued += 1;
+                Ok(())
+            }
+            Link::Http(connection) => {
+                connection.send(Outgoing { line: line.to_bytes(), kind }).map_err(|_| crate::gate::Busy)
+            }
+        }
+    }
+
+    /// How the child ended, when it has.
+    pub(super) fn exit(&self) -> Option<String> {
+        match self {
+            Link::Child(child) => child.group.exit_status().map(|ended| ended.to_string()),
+            Link::Http(_) => None,
+        }
+    }
+
+    /// Ends the connection: a child's stdin is closed, then its group is ended in stages; an HTTP session is
+    /// deleted. Returns how it ended.
+    pub(super) async fn close(self, grace: StopGrace) -> String {
+        match self {
+            Link::Child(child) => {
+                drop(child.lines);
+                child.group.stop(grace).await
+            }
+            Link::Http(connection) => {
+                connection.close(HTTP_CLOSE).await;
+                "session closed".into()
+            }
+        }
+    }
+}
+
+impl ChildLink {
+    fn over(stdin: ChildStdin, group: Group) -> Self {
+        let (lines, queue) = mpsc::channel(BACKEND_OUT_QUEUE);
+        let begun = Arc::new(AtomicU64::new(0));
+        let counter = begun.clone();
+        tokio::spawn(async move {
+            let count = |n| counter.store(n, Ordering::Release);
+            // A broken pipe needs no word here: the reader sees the end of the child's output.
+            let _ = out::pump(queue, stdin, Toward::Backend, count).await;
+        });
+        ChildLink { lines, queued: 0, begun, group }
+    }
+}
+
+/// Reads the child's stdout to its end, one place per line: a child that floods waits on its own pipe.
+async fn read(stdout: ChildStdout, max_line: usize, actor: ActorRef<BackendMessage>) {
+    let why = match read_frames(stdout, max_line, &actor).await {
+        Ok(()) => "closed its standard output".to_owned(),
+        Err(error) => format!("its standard output cannot be read: {error}"),
+    };
+    let _ = actor.send_message(BackendMessage::LinkClosed { why });
+}
+
+async fn read_frames(
+    mut stdout: impl AsyncRead + Unpin,
+    max_line: usize,
+    actor: &ActorRef<BackendMessage>,
+) -> std::io::Result<()> {
+    let places = Gate::new(BACKEND_LINES_QUEUED);
+    let mut framer = Framer::new(max_line);
+    loop {
+        let read = stdout.read_buf(framer.spare(READ_BYTES)).await?;
+        let ended = read == 0;
+        while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+            let Ok(place) = places.enter().await else { return Ok(()) };
+            if actor.send_message(BackendMessage::Frame(frame, place)).is_err() {
+                return Ok(());
+            }
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// Hands what comes over HTTP to the actor; the bounded channel holds up a server that floods.
+async fn take_http(mut incoming: mpsc::Receiver<http::Incoming>, actor: ActorRef<BackendMessage>) {
+    let places = Gate::new(BACKEND_LINES_QUEUED);
+    while let Some(message) = incoming.recv().await {
+        let Ok(place) = places.enter().await else { return };
+        if actor.send_message(BackendMessage::Http(Box::new(message), place)).is_err() {
+            return;
+        }
+    }
+}
+
+/// The bytes of a message that a link sends.
+pub(super) fn request(id: u64, method: &str, params: Option<Bytes>) -> Line {
+    Line::request(id.to_string().as_bytes(), method, params)
+}

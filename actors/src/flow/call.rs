@@ -1,0 +1,273 @@
+//! The way of one `tools/call`, from the line to its one answer.
+
+use super::forward::{Failure, Request, Whereabouts, forward};
+use super::params::{CallParams, progress_token};
+use super::{Machine, lists, verdict};
+use crate::call::{Call, Hints};
+use crate::directory::Route;
+use crate::gate::Permit;
+use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Outcome, Subject, Verdict};
+use crate::reply::{Answer, ReplySlot};
+use crate::wire::codes::{ErrorObject, INVALID_PARAMS, disarm};
+use crate::wire::envelope::Body;
+use crate::wire::skim;
+use crate::wire::splice::splice;
+use crate::wire::write;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// A `tools/call` that was read.
+pub struct CallRequest {
+    /// Raw `params`.
+    pub params: Option<Bytes>,
+    /// Where the answer goes.
+    pub slot: ReplySlot,
+    /// Fires when the client takes the call back.
+    pub cancelled: oneshot::Receiver<()>,
+    /// The request's place.
+    pub permit: Permit,
+}
+
+/// How the steps ended.
+struct Finish {
+    answer: Answer,
+    outcome: Outcome,
+    /// The backend's result as it came.
+    result: Bytes,
+    masked: BTreeMap<&'static str, u32>,
+}
+
+impl Finish {
+    /// The call ends with an error and without a result of the backend's.
+    fn error(error: Bytes, outcome: Outcome) -> Self {
+        Finish { answer: Answer::Error(error), outcome, result: Bytes::new(), masked: BTreeMap::new() }
+    }
+}
+
+/// What is known of a call while it is on its way; survives its steps when they are cut off.
+struct Journey {
+    received_at: SystemTime,
+    begun: Instant,
+    decision: Option<Decision>,
+    verdict: AuditVerdict,
+    whereabouts: Whereabouts,
+}
+
+/// Runs one call to its end.
+pub async fn call(machine: Machine, request: CallRequest) {
+    let CallRequest { params, slot, cancelled, permit } = request;
+    let mut journey = Journey {
+        received_at: SystemTime::now(),
+        begun: Instant::now(),
+        decision: None,
+        verdict: AuditVerdict::Error,
+        whereabouts: Whereabouts::default(),
+    };
+    let resolved = match CallParams::read(params) {
+        Ok(params) => resolve(&machine, params).await,
+        Err(why) => Err(format!("malformed tools/call: {why}")),
+    };
+    let (call, finish) = match resolved {
+        Err(why) => {
+            let error = ErrorObject::new(INVALID_PARAMS, why).into_bytes();
+            (Arc::new(nameless(&machine, &journey)), Finish::error(error, Outcome::NotForwarded))
+        }
+        Ok((params, route)) => {
+            let call = Arc::new(describe(&machine, &journey, &params, &route));
+            let steps = steps(&machine, &mut journey, &call, &params, &route);
+            let finish = tokio::select! {
+                biased;
+                finish = steps => Some(finish),
+                Ok(()) = cancelled => None,
+                () = machine.abort.cancelled() => None,
+            };
+            (call, finish.unwrap_or_else(|| take_back(&journey)))
+        }
+    };
+    record_and_end(&machine, &journey, call, finish, slot).await;
+    drop(permit);
+}
+
+/// The steps between the request and its ending. Nothing leaves before a decision allowed it and the journal has it;
+/// nothing comes back before it was redacted.
+async fn steps(
+    machine: &Machine,
+    journey: &mut Journey,
+    call: &Arc<Call>,
+    params: &CallParams,
+    route: &Route,
+) -> Finish {
+    if let Err(error) = decide(machine, journey, call).await {
+        return Finish::error(error, Outcome::NotForwarded);
+    }
+    if let Err(why) = machine.audit.intent(call).await {
+        return Finish::error(verdict::no_record(&why.to_string(), false), Outcome::NotForwarded);
+    }
+    let request = request(machine, journey, params, route);
+    match forward(machine, &request, &mut journey.whereabouts).await {
+        Ok(body) => answer(machine, journey, call, body).await,
+        Err(failure) => {
+            let outcome = match failure {
+                Failure::Away(_) | Failure::Busy | Failure::Refused(_) => Outcome::NotForwarded,
+                Failure::TimedOut(_) => Outcome::TimedOut,
+                Failure::Unknown(_) => Outcome::Unknown,
+            };
+            tracing::warn!(backend = %call.backend, tool = %call.tool, ?outcome, "a call failed");
+            Finish::error(failure.error(&call.backend), outcome)
+        }
+    }
+}
+
+/// Finds the tool. A name that is not known yet may belong to a backend that is still being listed.
+async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, Route), String> {
+    let known = machine.directory.borrow().listing.tool(&params.name).cloned();
+    if let Some(route) = known {
+        return Ok((params, route));
+    }
+    let directory = lists::settled(machine).await;
+    match directory.listing.tool(&params.name) {
+        Some(route) => Ok((params, route.clone())),
+        None => Err(format!("unknown tool {:?}", params.name)),
+    }
+}
+
+async fn decide(machine: &Machine, journey: &mut Journey, call: &Arc<Call>) -> Result<(), Bytes> {
+    let deadline = Instant::now() + machine.settings.decide_timeout;
+    let decision = match machine.pdp.decide(call, deadline.into_std()).await {
+        Ok(decision) => decision,
+        Err(cause) => {
+            journey.verdict = AuditVerdict::Deny;
+            return Err(verdict::no_decision(cause));
+        }
+    };
+    let (audit, error) = verdict::judge(&decision, machine.settings.fail_open);
+    if audit != AuditVerdict::Allow {
+        let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
+        tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, reason = reason.escape_debug().to_string());
+    }
+    journey.verdict = audit;
+    journey.decision = Some(decision);
+    error.map_or(Ok(()), Err)
+}
+
+/// The request for the backend: the client's own bytes with the tool's own name, and the arguments that an obligation
+/// asked for.
+fn request(machine: &Machine, journey: &Journey, params: &CallParams, route: &Route) -> Request {
+    let mut own = Vec::new();
+    write::string(&mut own, &route.own);
+    let mut spans: Vec<(std::ops::Range<usize>, &[u8])> = Vec::new();
+    if *route.own != *params.name {
+        spans.push((params.name_span.clone(), &own));
+    }
+    let replaced = match journey.decision.as_ref().map(|decision| &decision.verdict) {
+        Some(Verdict::Allow { arguments: Some(arguments), .. }) => Some(arguments),
+        _ => None,
+    };
+    if let (Some(arguments), Some(span)) = (replaced, &params.arguments_span) {
+        spans.push((span.clone(), arguments));
+    }
+    spans.sort_by_key(|(span, _)| span.start);
+    let raw = if spans.is_empty() { params.raw.clone() } else { splice(&params.raw, &spans).into() };
+    Request {
+        backend: route.backend,
+        method: "tools/call",
+        progress: progress_token(&raw),
+        params: Some(raw),
+        may_repeat: route.hints.may_repeat(),
+        deadline: journey.begun + machine.settings.call_budget,
+    }
+}
+
+/// The answer for the client: redacted, and with no error code that could be taken for a verdict.
+async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Body) -> Finish {
+    let obliged = matches!(
+        journey.decision.as_ref().map(|decision| &decision.verdict),
+        Some(Verdict::Allow { redact: true, .. })
+    );
+    let subject = |carrier| Subject {
+        backend: call.backend.clone(),
+        tool: Some(call.tool.clone()),
+        carrier,
+        obliged,
+    };
+    let (redacted, result, outcome) = match body {
+        Body::Result(result) => {
+            let is_error = skim::member(&result, "isError").is_some_and(|range| &result[range] == b"true");
+            let outcome = if is_error { Outcome::ToolError } else { Outcome::Ok };
+            (machine.redactor.redact(&subject(Carrier::ToolResult), result.clone()).await, result, outcome)
+        }
+        Body::Error(error) => (machine.redactor.redact(&subject(Carrier::Error), error).await, Bytes::new(), Outcome::Failed),
+    };
+    match redacted {
+        Ok(redacted) => {
+            let answer = match outcome {
+                Outcome::Failed => Answer::Error(disarm(&redacted.json)),
+                _ => Answer::Result(redacted.json),
+            };
+            Finish { answer, outcome, result, masked: redacted.masked }
+        }
+        Err(withheld) => {
+            let error = verdict::withheld(&withheld, journey.decision.as_ref());
+            Finish { answer: Answer::Error(error), outcome: Outcome::Withheld, result, masked: BTreeMap::new() }
+        }
+    }
+}
+
+/// The client took the call back, or the gate is closing.
+fn take_back(journey: &Journey) -> Finish {
+    journey.whereabouts.take_back();
+    Finish { answer: Answer::Silence, outcome: Outcome::Cancelled, result: Bytes::new(), masked: BTreeMap::new() }
+}
+
+/// No ending without a record: the row first, then the answer.
+async fn record_and_end(machine: &Machine, journey: &Journey, call: Arc<Call>, finish: Finish, slot: ReplySlot) {
+    let Finish { mut answer, outcome, result, masked } = finish;
+    let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
+    let ending = Ending {
+        call,
+        ended_at: SystemTime::now(),
+        duration: journey.begun.elapsed(),
+        decision: journey.decision.clone(),
+        verdict: journey.verdict,
+        outcome,
+        result,
+        masked,
+    };
+    if let Err(why) = machine.audit.ending(ending).await {
+        tracing::error!("an audit row was not written: {why}");
+        if has_run {
+            answer = Answer::Error(verdict::no_record(&why.to_string(), true));
+        }
+    }
+    slot.end(answer);
+}
+
+fn describe(machine: &Machine, journey: &Journey, params: &CallParams, route: &Route) -> Call {
+    Call {
+        number: machine.next_number(),
+        received_at: journey.received_at,
+        backend: route.id.clone(),
+        tool: route.own.clone(),
+        exposed: route.exposed.clone(),
+        arguments: params.arguments.clone(),
+        meta: params.meta.clone(),
+        hints: route.hints,
+    }
+}
+
+fn nameless(machine: &Machine, journey: &Journey) -> Call {
+    Call {
+        number: machine.next_number(),
+        received_at: journey.received_at,
+        backend: Arc::from(""),
+        tool: Arc::from(""),
+        exposed: Arc::from(""),
+        arguments: None,
+        meta: None,
+        hints: Hints::default(),
+    }
+}

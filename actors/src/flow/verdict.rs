@@ -1,0 +1,142 @@
+//! What the client is told of a decision. The message itself carries the reason and the ids, because clients drop
+//! `error.data`; `data` says the same for machines.
+
+use crate::ports::{AuditVerdict, Decision, Verdict, Withheld};
+use crate::seat::AskError;
+use crate::wire::codes::{DENIED, ErrorObject, NEEDS_APPROVAL, UNAVAILABLE};
+use bytes::Bytes;
+
+/// The verdict of an audit row, and the error for the client when the call must not run.
+pub(super) fn judge(decision: &Decision, fail_open: bool) -> (AuditVerdict, Option<Bytes>) {
+    let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
+    match &decision.verdict {
+        Verdict::Allow { .. } => (AuditVerdict::Allow, None),
+        Verdict::Deny => {
+            let message = with_reason("blocked by policy", reason, "the policy gave no reason");
+            (AuditVerdict::Deny, Some(error(DENIED, &message, "deny", decision)))
+        }
+        Verdict::NeedsApproval => {
+            let message = with_reason("approval needed before this call may run", reason, "ask whoever approves calls");
+            (AuditVerdict::NeedsApproval, Some(error(NEEDS_APPROVAL, &message, "needs_approval", decision)))
+        }
+        Verdict::Unavailable { outage: true, .. } if fail_open => (AuditVerdict::AllowFailopen, None),
+        Verdict::Unavailable { retry_after, .. } => {
+            let message = with_reason("no policy decision, so the call was not run", reason, "the decision service is away");
+            let error = object(UNAVAILABLE, &message, "unavailable", decision).retry_after(*retry_after);
+            (AuditVerdict::Deny, Some(error.flag("retryable", true).into_bytes()))
+        }
+    }
+}
+
+/// There is no decision because the question went astray.
+pub(super) fn no_decision(cause: AskError) -> Bytes {
+    let why = match cause {
+        AskError::Busy => "too many decisions are open; try again",
+        AskError::Gone => "the decision point failed on this call",
+        AskError::Deadline => "the decision took too long",
+    };
+    let message = format!("no policy decision, so the call was not run: {why}");
+    ErrorObject::new(UNAVAILABLE, message)
+        .text("origin", "policy")
+        .text("verdict", "unavailable")
+        .flag("retryable", true)
+        .into_bytes()
+}
+
+/// There is no record.
+pub(super) fn no_record(why: &str, has_run: bool) -> Bytes {
+    let message = if has_run {
+        format!("the tool has run, but its audit record could not be written, so its answer is withheld: {why}")
+    } else {
+        format!("the audit record cannot be written, so the call was not run: {why}")
+    };
+    ErrorObject::new(UNAVAILABLE, message)
+        .text("origin", "audit")
+        .text("outcome", if has_run { "withheld" } else { "not_forwarded" })
+        .flag("retryable", !has_run)
+        .into_bytes()
+}
+
+/// The tool has run and its answer must not be passed on.
+pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>) -> Bytes {
+    let ids = decision.map(|decision| (decision.decision_id.as_str(), decision.trace_id.as_str()));
+    let (decided, trace) = ids.unwrap_or_default();
+    let decision_id = if withheld.decision_id.is_empty() { decided } else { &withheld.decision_id };
+    let code = if withheld.blocked { DENIED } else { UNAVAILABLE };
+    let message = with_ids(&format!("the tool has run, its answer is withheld: {}", withheld.reason), decision_id, trace);
+    ErrorObject::new(code, message)
+        .text("origin", "policy")
+        .text("verdict", if withheld.blocked { "deny" } else { "unavailable" })
+        .text("outcome", "withheld")
+        .text("decision_id", decision_id)
+        .text("call_decision_id", decided)
+        .text("trace_id", trace)
+        .flag("retryable", false)
+        .into_bytes()
+}
+
+fn error(code: i64, message: &str, verdict: &str, decision: &Decision) -> Bytes {
+    object(code, message, verdict, decision).into_bytes()
+}
+
+fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> ErrorObject {
+    ErrorObject::new(code, with_ids(message, &decision.decision_id, &decision.trace_id))
+        .text("origin", "policy")
+        .text("verdict", verdict)
+        .text("decision_id", &decision.decision_id)
+        .text("trace_id", &decision.trace_id)
+        .texts("evaluated_policies", &decision.evaluated_policies)
+        .texts("reasons", &decision.reasons)
+}
+
+fn with_reason(what: &str, reason: &str, without: &str) -> String {
+    format!("{what}: {}", if reason.is_empty() { without } else { reason })
+}
+
+fn with_ids(message: &str, decision_id: &str, trace_id: &str) -> String {
+    match (decision_id, trace_id) {
+        ("", "") => message.to_owned(),
+        (decision_id, "") => format!("{message} (decision_id={decision_id})"),
+        (decision_id, trace_id) => format!("{message} (decision_id={decision_id}, trace_id={trace_id})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(verdict: Verdict) -> Decision {
+        Decision {
+            verdict,
+            decision_id: "d-1".into(),
+            trace_id: "t-1".into(),
+            reasons: vec!["stacked\nSQL".into(), "second".into()],
+            evaluated_policies: vec!["p".into()],
+        }
+    }
+
+    fn value(error: Option<Bytes>) -> serde_json::Value {
+        serde_json::from_slice(&error.expect("an error")).expect("JSON")
+    }
+
+    #[test]
+    fn the_message_carries_reason_and_ids() {
+        let (verdict, error) = judge(&decision(Verdict::Deny), true);
+        assert_eq!(verdict, AuditVerdict::Deny);
+        let error = value(error);
+        assert_eq!(error["message"], "blocked by policy: stacked SQL (decision_id=d-1, trace_id=t-1)");
+        assert_eq!(error["data"]["reasons"][1], "second");
+    }
+
+    #[test]
+    fn w34_only_a_true_outage_opens_and_only_when_told_to() {
+        let away = |outage| decision(Verdict::Unavailable { outage, retry_after: None });
+        assert_eq!(judge(&away(true), true).0, AuditVerdict::AllowFailopen);
+        assert!(judge(&away(true), true).1.is_none());
+        for (outage, fail_open) in [(false, true), (true, false), (false, false)] {
+            let (verdict, error) = judge(&away(outage), fail_open);
+            assert_eq!(verdict, AuditVerdict::Deny);
+            assert_eq!(value(error)["code"], UNAVAILABLE);
+        }
+    }
+}
