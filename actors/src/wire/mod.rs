@@ -1,0 +1,3 @@
+//! Bytes on the way in and out.
+
+pub mod stdio;
