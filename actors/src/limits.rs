@@ -56,6 +56,9 @@ pub const STDERR_LINE_BYTES: usize = 2 * 1024;
 /// Longest time the end of an HTTP session may take (its DELETE).
 pub const HTTP_CLOSE: Duration = Duration::from_millis(500);
 
+/// Longest instructions of one backend that the model is told, in bytes.
+pub const INSTRUCTION_BYTES: usize = 8 * 1024;
+
 /// Pages that are read of one list before a backend is taken to page for ever.
 pub const MAX_PAGES: usize = 1_000;
 /// Entries kept of one list of one backend.
@@ -85,6 +88,12 @@ pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Backends that may be starting at once: enough for a desk, few enough not to starve it.
 pub const STARTS_AT_ONCE: usize = 16;
+/// A start that takes longer (a download, a server that hangs) gives its place to the next one.
+pub const LAUNCH_SETTLES: Duration = Duration::from_secs(2);
+/// Changes of the lists within this time cause one notice to the client.
+pub const ANNOUNCE_PAUSE: Duration = Duration::from_millis(200);
+/// Pause before a decision or audit actor that failed is seated again.
+pub const RESPAWN_PAUSE: Duration = Duration::from_millis(50);
 /// First pause before a backend is started again; doubles with each failure in a row.
 pub const RESTART_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Longest pause before a backend is started again.
@@ -99,6 +108,30 @@ pub const CRASHES_IN_WINDOW: usize = 60;
 pub const PARKED_PROBE: Duration = Duration::from_secs(60);
 /// A backend that ran so long is healthy: its history is forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// The end of the process: how long running requests may still end by themselves.
+pub const CLOSE_FLOWS: Duration = Duration::from_millis(250);
+/// The end of the process: how long aborted requests may take to write their rows.
+pub const CLOSE_ABORTED: Duration = Duration::from_millis(100);
+/// The end of the process: a child's time from the end of its stdin to SIGTERM.
+pub const CLOSE_CHILD_EXIT: Duration = Duration::from_millis(250);
+/// The end of the process: a child's time from SIGTERM to SIGKILL.
+pub const CLOSE_CHILD_TERM: Duration = Duration::from_millis(150);
+/// The end of the process: the journal's time.
+pub const CLOSE_JOURNAL: Duration = Duration::from_millis(100);
+/// The end of the process: the client's time to take the last answers.
+pub const CLOSE_OUTPUT: Duration = Duration::from_millis(50);
+/// A host kills a server 1 s after the end of its input.
+pub const CLOSE_ALL: Duration = Duration::from_secs(1);
+const _: () = assert!(
+    CLOSE_FLOWS.as_millis()
+        + CLOSE_ABORTED.as_millis()
+        + CLOSE_CHILD_EXIT.as_millis()
+        + CLOSE_CHILD_TERM.as_millis()
+        + CLOSE_JOURNAL.as_millis()
+        + CLOSE_OUTPUT.as_millis()
+        < CLOSE_ALL.as_millis()
+);
 
 /// A thread that found nothing to do for so long ends.
 pub const IDLE_THREAD: Duration = Duration::from_secs(10);

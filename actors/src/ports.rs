@@ -200,11 +200,18 @@ pub enum Outcome {
 
 // ---------------------------------------------------------------------------------------------------- Launch
 
-/// Says how a backend is reached.
+/// Says how a backend is reached and what it offered last time.
 pub trait Launch: Send + Sync + 'static {
     /// A fresh plan for the backend `id`. Resolving a command in `PATH` may touch the disk; it never starts
     /// anything.
     fn plan(&self, id: &str) -> Result<Plan, LaunchError>;
+
+    /// What [`Launch::remember`] was given for the same backend, defined the same way, and a client with the same
+    /// capabilities (a server may offer more to a client that can do more).
+    fn remembered(&self, id: &str, client_capabilities: &[u8]) -> Option<Vec<u8>>;
+
+    /// Keeps what the backend offers for the next start. A failure is told in the log; nothing depends on it.
+    fn remember(&self, id: &str, client_capabilities: &[u8], catalogue: &[u8]);
 }
 
 /// How a backend is reached.

@@ -1,0 +1,181 @@
+//! The machine: put together, run for one client, and taken apart in the order of the data.
+
+use crate::audit::{AuditHandle, OpenJournal};
+use crate::backend::LinkSettings;
+use crate::directory::{Directory, Names, Reader};
+use crate::flow::{FlowSettings, Machine, Parts};
+use crate::front::Front;
+use crate::guardian::Guardian;
+use crate::limits::{
+    CLOSE_ABORTED, CLOSE_CHILD_EXIT, CLOSE_CHILD_TERM, CLOSE_FLOWS, CLOSE_JOURNAL, CLOSE_OUTPUT, OUT_QUEUE,
+};
+use crate::out::{self, Toward};
+use crate::pdp::PdpHandle;
+use crate::ports::{Decide, Launch, Redact};
+use crate::process::StopGrace;
+use crate::redactor::Redactor;
+use crate::reply::InFlight;
+use crate::session::{Identity, Session};
+use crate::supervisor::{Supervisor, SupervisorHandle, SupervisorSettings};
+use ractor::{Actor, ActorRef};
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+/// Everything the machine is given.
+pub struct Plan {
+    /// The backends' ids, in the order of the configuration.
+    pub ids: Vec<Arc<str>>,
+    /// Longest name a host takes.
+    pub name_budget: usize,
+    /// Longest line.
+    pub max_line: usize,
+    /// The way of a call.
+    pub flow: FlowSettings,
+    /// Who we are.
+    pub identity: Identity,
+    /// Ends the children of a killed proxy.
+    pub guardian: Option<Guardian>,
+    /// Threads for redaction; remote engines wait, so they want more than there are cores.
+    pub redactor_threads: usize,
+    /// Seeds the jitter of restarts.
+    pub seed: u64,
+    /// Decides.
+    pub decide: Arc<dyn Decide>,
+    /// Redacts.
+    pub redact: Arc<dyn Redact>,
+    /// Opens the journal.
+    pub journal: OpenJournal,
+    /// Says how backends are reached.
+    pub launch: Arc<dyn Launch>,
+}
+
+/// A machine that runs.
+pub struct Running {
+    session: Session,
+    closings: TaskTracker,
+    supervisor: ActorRef<crate::supervisor::SupervisorMessage>,
+    writer: JoinHandle<io::Result<()>>,
+}
+
+/// Why a machine did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the supervisor did not start: {0}")]
+pub struct StartError(String);
+
+impl Running {
+    /// Puts the machine together, with its answers going to `output`. No backend is started yet.
+    pub async fn start(plan: Plan, output: impl AsyncWrite + Unpin + Send + 'static) -> Result<Running, StartError> {
+        let (out, lines) = mpsc::channel(OUT_QUEUE);
+        let writer = tokio::spawn(out::pump(lines, output, Toward::Client, |_| ()));
+        let redactor = Redactor::new(plan.redact, plan.redactor_threads);
+        let front = Front::new(out.clone(), redactor.clone());
+        let (pdp, pdp_actor) = PdpHandle::new(plan.decide);
+        let (audit, audit_actor) = AuditHandle::new(plan.journal);
+        let (publish, directory) = watch::channel(Arc::new(Directory::default()));
+        let closings = TaskTracker::new();
+        let handle = SupervisorHandle::default();
+        let settings = SupervisorSettings {
+            names: Names::new(plan.ids.clone(), plan.name_budget),
+            ids: plan.ids.clone(),
+            launch: plan.launch.clone(),
+            link: LinkSettings { max_line: plan.max_line, guardian: plan.guardian },
+            front: front.clone(),
+            redactor: redactor.clone(),
+            directory: publish,
+            pdp: pdp_actor,
+            audit: audit_actor,
+            closings: closings.clone(),
+            grace: StopGrace { exit: CLOSE_CHILD_EXIT, term: CLOSE_CHILD_TERM },
+            seed: plan.seed,
+        };
+        let supervisor = Supervisor { handle: handle.clone() };
+        let (supervisor, _) =
+            Actor::spawn(None, supervisor, settings).await.map_err(|error| StartError(error.to_string()))?;
+        let machine = Machine::new(Parts { settings: plan.flow, pdp, audit, redactor, directory, front });
+        let session = Session {
+            machine,
+            supervisor: handle,
+            launch: plan.launch,
+            ids: plan.ids,
+            identity: plan.identity,
+            out,
+            in_flight: InFlight::default(),
+            max_line: plan.max_line,
+        };
+        Ok(Running { session, closings, supervisor, writer })
+    }
+
+    /// The newest directory.
+    pub fn directory(&self) -> Reader {
+        self.session.machine.directory.clone()
+    }
+
+    /// Serves the client until its input ends or `stop` fires. Returns why it ended.
+    pub async fn serve(&mut self, input: impl AsyncRead + Unpin, stop: impl Future<Output = &'static str>) -> String {
+        tokio::select! {
+            ended = self.session.run(input) => match ended {
+                Ok(()) => "the client closed its side".into(),
+                Err(error) => format!("the client's input cannot be read: {error}"),
+            },
+            why = stop => why.into(),
+            _ = &mut self.writer => "the client does not read any more".into(),
+        }
+    }
+
+    /// Takes the machine apart, in the order of the data, each step with its limit. Returns the steps that ran out
+    /// of time.
+    pub async fn shut_down(self) -> Vec<&'static str> {
+        let late = Late::default();
+        let Running { session, closings, supervisor, writer } = self;
+        let machine = session.machine.clone();
+        // Nothing is read any more, so nothing new begins; what runs may end.
+        machine.flows.close();
+        if !late.within("running requests", CLOSE_FLOWS, machine.flows.wait()).await {
+            machine.abort.cancel();
+        }
+        late.within("aborted requests", CLOSE_ABORTED, machine.flows.wait()).await;
+        if let Ok(told) = session.supervisor.stop_backends() {
+            let children = async {
+                let _ = told.await;
+                // A stop is told; the actors' post_stop hands each connection to `closings`.
+                tokio::task::yield_now().await;
+                closings.close();
+                closings.wait().await;
+            };
+            late.within("backends", CLOSE_CHILD_EXIT + CLOSE_CHILD_TERM + Duration::from_millis(50), children).await;
+        }
+        late.within("journal", CLOSE_JOURNAL, async {
+            if let Err(why) = machine.audit.close().await {
+                tracing::error!("the journal was not closed: {why}");
+            }
+        })
+        .await;
+        supervisor.stop(None);
+        drop((session, machine));
+        late.within("last answers", CLOSE_OUTPUT, writer).await;
+        late.steps.take()
+    }
+}
+
+#[derive(Default)]
+struct Late {
+    steps: std::cell::RefCell<Vec<&'static str>>,
+}
+
+impl Late {
+    /// Whether `step` ended in time.
+    async fn within<T>(&self, name: &'static str, limit: Duration, step: impl Future<Output = T>) -> bool {
+        let in_time = tokio::time::timeout(limit, step).await.is_ok();
+        if !in_time {
+            self.steps.borrow_mut().push(name);
+        }
+        in_time
+    }
+}
+
