@@ -5,5 +5,7 @@
 //! ← flow ← session ← supervisor ← shutdown`. There is no policy word and no product file name in this crate.
 
 pub mod call;
+pub mod http;
 pub mod limits;
 pub mod ports;
+pub mod wire;
