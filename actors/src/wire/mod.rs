@@ -1,3 +1,4 @@
-//! What goes over a wire, without the wire: framing and parsing that neither reads nor writes.
+//! Bytes on the way in and out.
 
 pub mod sse;
+pub mod stdio;
