@@ -65,7 +65,10 @@ fn on_one_line(json: Bytes) -> Bytes {
     if memchr2(b'\n', b'\r', &json).is_none() {
         return json;
     }
-    json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect::<Vec<u8>>().into()
+    json.iter()
+        .map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })
+        .collect::<Vec<u8>>()
+        .into()
 }
 
 /// What the body of an answer is.
@@ -130,6 +133,8 @@ pub(super) struct RefusalBody {
     pub(super) answer: Option<Message>,
     /// The server's own words, shortened.
     pub(super) said: Option<String>,
+    /// Its JSON-RPC error code.
+    pub(super) code: Option<i64>,
 }
 
 /// Reads the body of a refusal.
@@ -140,11 +145,14 @@ pub(super) fn refusal_body(body: &Bytes, kind: Kind) -> RefusalBody {
     }
     #[derive(Deserialize)]
     struct ErrorObject {
+        #[serde(default)]
+        code: Option<i64>,
         message: String,
     }
     let answer = message(body.clone()).ok().filter(|m| m.answers.is_some() && m.answers == kind.request());
-    let said = serde_json::from_slice::<WithError>(body).ok().map(|with| clip(&with.error.message));
-    RefusalBody { answer, said }
+    let error = serde_json::from_slice::<WithError>(body).ok().map(|with| with.error);
+    let code = error.as_ref().and_then(|error| error.code);
+    RefusalBody { answer, said: error.map(|error| clip(&error.message)), code }
 }
 
 fn clip(text: &str) -> String {
@@ -152,13 +160,13 @@ fn clip(text: &str) -> String {
 }
 
 /// Whether a refusal of a message that named a session says that the session is gone. The specification's word for
-/// it is 404. Servers on the TypeScript SDK that have lost their sessions say 400, and in words "No valid session ID
-/// provided" or "Server not initialized".
-pub(super) fn is_session_gone(status: StatusCode, said: Option<&str>) -> bool {
+/// it is 404. Servers on the TypeScript SDK that have lost their sessions often say 400, with a code of the transport
+/// and in words "No valid session ID provided" or "Server not initialized"; some of them echo the request's id.
+pub(super) fn is_session_gone(status: StatusCode, body: &RefusalBody) -> bool {
     match status.as_u16() {
         404 => true,
-        400 => {
-            let said = said.unwrap_or_default().to_ascii_lowercase();
+        400 if matches!(body.code, Some(-32_001 | -32_000)) => {
+            let said = body.said.as_deref().unwrap_or_default().to_ascii_lowercase();
             said.contains("session") || said.contains("not initialized")
         }
         _ => false,
@@ -202,10 +210,10 @@ mod tests {
     #[test]
     fn a_batch_comes_apart() {
         let batch = read(" [ {\"id\":1,\"result\":[1,\n2]} , {\"method\":\"m\"} ]").unwrap();
-        assert_eq!(batch, [
-            ("{\"id\":1,\"result\":[1, 2]}".to_owned(), Some(1)),
-            ("{\"method\":\"m\"}".to_owned(), None)
-        ]);
+        assert_eq!(
+            batch,
+            [("{\"id\":1,\"result\":[1, 2]}".to_owned(), Some(1)), ("{\"method\":\"m\"}".to_owned(), None)]
+        );
         assert_eq!(read("[]"), Ok(vec![]));
         assert!(read("[1]").is_err());
     }

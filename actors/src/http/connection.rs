@@ -3,7 +3,7 @@
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::limits::{
-    DELETE_DEADLINE, LINGERING, NOTICE_THREADS, NOTICES_WAITING, REQUEST_THREADS, STREAM_THREADS,
+    DELETE_DEADLINE, NOTICE_THREADS, NOTICES_WAITING, REQUEST_THREADS, REQUESTS_WAITING, STREAM_THREADS,
 };
 use super::link::{Key, Link};
 use super::stream::GetStream;
@@ -48,7 +48,7 @@ impl HttpConnection {
         let link = Link::new(backend, Endpoint::new(plan)?, limits, incoming);
         Ok(Self {
             link: Arc::new(link),
-            requests: Workers::new("http-request", REQUEST_THREADS, LINGERING),
+            requests: Workers::new("http-request", REQUEST_THREADS, REQUESTS_WAITING),
             notices: Workers::new("http-notice", NOTICE_THREADS, NOTICES_WAITING),
             streams: Workers::new("http-stream", STREAM_THREADS, 1),
             jobs: TaskTracker::new(),
@@ -132,6 +132,13 @@ impl HttpConnection {
         if let Ok(ended) = ended {
             let _ = ended.await;
         }
+    }
+
+    /// Counts the jobs under way, also after closing.
+    #[cfg(test)]
+    pub(super) fn jobs(&self) -> impl Fn() -> usize + use<> {
+        let jobs = self.jobs.clone();
+        move || jobs.len()
     }
 
     fn count(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! One MCP endpoint: its address, its headers and the client that talks to it.
 
 use super::limits::{
-    CONNECT_DEADLINE, DELETE_DEADLINE, HEAD_BYTES, HEAD_DEADLINE, IDLE_AGE, IDLE_CONNECTIONS, READ_BUFFER_BYTES,
-    RESOLVE_DEADLINE, WRITE_BUFFER_BYTES, WRITE_DEADLINE,
+    CONNECT_DEADLINE, DELETE_DEADLINE, HEAD_BYTES, HEAD_DEADLINE, IDLE_AGE, IDLE_CONNECTIONS,
+    READ_BUFFER_BYTES, RESOLVE_DEADLINE, WRITE_BUFFER_BYTES, WRITE_DEADLINE,
 };
 use super::session::Ticket;
 use super::transport::TiedConnector;
@@ -94,9 +94,7 @@ impl Endpoint {
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match budget {
             None => self.agent.run(request),
-            budget => {
-                self.agent.run(self.agent.configure_request(request).timeout_global(budget).build())
-            }
+            budget => self.agent.run(self.agent.configure_request(request).timeout_global(budget).build()),
         }
     }
 
@@ -141,9 +139,9 @@ impl Endpoint {
 }
 
 fn address(url: &str) -> Result<(Uri, String), String> {
-    let uri: Uri = url.parse().map_err(|_| {
-        "the address is not a URL; set \"url\" to one like \"https://host/mcp\"".to_owned()
-    })?;
+    let uri: Uri = url
+        .parse()
+        .map_err(|_| "the address is not a URL; set \"url\" to one like \"https://host/mcp\"".to_owned())?;
     let origin = origin_of(&uri)
         .ok_or("the address names no http or https server; set \"url\" to one like \"https://host/mcp\"")?;
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {

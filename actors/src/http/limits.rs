@@ -27,7 +27,8 @@ pub(super) const RETRY_MIN: Duration = Duration::from_millis(100);
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(60);
 /// Longest wait that doubling after failures leads to.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// Failures in a row after which the answer of a request is given up: 1 + 2 + 4 + 8 s with the default retry.
+/// Failures in a row after which the answer of a request is given up: 1 + 1 + 2 + 4 + 8 s of
+/// pauses with the default retry.
 pub(super) const RESUME_ATTEMPTS: u32 = 5;
 
 /// Streams that have given their answer and are read on for their end, so that the connection can be used again. A
@@ -35,6 +36,8 @@ pub(super) const RESUME_ATTEMPTS: u32 = 5;
 pub(super) const LINGERING: usize = 16;
 /// A request in flight holds a thread: one for each, so that nobody waits for a sleeper, and the lingering ones.
 pub(super) const REQUEST_THREADS: usize = BACKEND_IN_FLIGHT + LINGERING;
+/// Requests waiting for a thread: those that were taken back take a moment to leave theirs.
+pub(super) const REQUESTS_WAITING: usize = LINGERING;
 /// Threads for notifications, responses and the DELETE: never behind a request.
 pub(super) const NOTICE_THREADS: usize = 4;
 /// Notifications and responses waiting for a thread: a cancellation for every open request, and some.

@@ -102,10 +102,7 @@ impl Post<'_> {
             return None;
         }
         let body = answer::refusal_body(&Bytes::from(text), kind);
-        let named_session = ticket.id.is_some();
-        if named_session && status == StatusCode::NOT_FOUND
-            || named_session && body.answer.is_none() && answer::is_session_gone(status, body.said.as_deref())
-        {
+        if ticket.id.is_some() && answer::is_session_gone(status, &body) {
             self.link.session_gone(self.exchange, ticket, Some(kind));
             return None;
         }
@@ -124,7 +121,10 @@ impl Post<'_> {
             BodyKind::Json => self.read_json(response, id),
             BodyKind::Other => self.failed(
                 Executed::Possibly,
-                format!("{} answered with neither JSON nor events; check \"url\"", self.link.endpoint.origin()),
+                format!(
+                    "{} answered with neither JSON nor events; check \"url\"",
+                    self.link.endpoint.origin()
+                ),
             ),
         }
     }
@@ -216,7 +216,10 @@ impl Post<'_> {
         if status == StatusCode::NOT_FOUND && ticket.id.is_some() {
             self.link.session_gone(self.exchange, ticket, None);
         }
-        self.unreadable(&format!("the stream broke, and resuming it was refused with HTTP {}", status.as_u16()))
+        self.unreadable(&format!(
+            "the stream broke, and resuming it was refused with HTTP {}",
+            status.as_u16()
+        ))
     }
 }
 
@@ -231,7 +234,9 @@ fn cause(error: &Error) -> String {
             "connection refused; is the server running?".to_owned()
         }
         Error::Io(error) => error.to_string(),
-        Error::BadUri(_) | Error::RequireHttpsOnly(_) => "the address was not accepted; check \"url\"".to_owned(),
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => {
+            "the address was not accepted; check \"url\"".to_owned()
+        }
         error => error.to_string(),
     }
 }

@@ -1,11 +1,11 @@
 //! Event streams: reading one, remembering where to go on, and the GET stream that stays open.
 
+use super::Incoming;
 use super::answer::{self, BodyKind};
 use super::exchange::Exchange;
 use super::limits::{BACKOFF_MAX, READ_BUFFER_BYTES, RETRY_DEFAULT, RETRY_MAX, RETRY_MIN, STREAM_IDLE};
 use super::link::Link;
 use super::session::Ticket;
-use super::Incoming;
 use crate::wire::sse::{Event, SseParser};
 use std::io::Read;
 use std::sync::Arc;
@@ -262,7 +262,11 @@ mod tests {
         assert_eq!(pauses(None), [1000, 1000, 2000, 4000, 30_000]);
         assert_eq!(pauses(Some(250)), [250, 250, 500, 1000, 30_000]);
         assert_eq!(pauses(Some(0))[0], RETRY_MIN.as_millis());
-        assert_eq!(pauses(Some(45_000)), [45_000; 5], "a long wait that the server asked for is not cut short");
+        assert_eq!(
+            pauses(Some(45_000)),
+            [45_000; 5],
+            "a long wait that the server asked for is not cut short"
+        );
         assert_eq!(pauses(Some(u64::MAX))[0], RETRY_MAX.as_millis());
     }
 

@@ -154,9 +154,9 @@ impl SseParser {
 
     fn take_retry(&mut self, value: &[u8]) {
         if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
-            let millis = value.iter().fold(0_u64, |sum, digit| {
-                sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-            });
+            let millis = value
+                .iter()
+                .fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
             self.retry = Some(Duration::from_millis(millis));
         }
     }
@@ -276,7 +276,10 @@ mod tests {
         assert_eq!(data_of("data\n\ndata\ndata\n\ndata:"), ["", "\n"]);
         assert_eq!(data_of("data:test\n\ndata: test\n\n"), ["test", "test"]);
         let seen = parse(&[b": test stream\n\ndata: first\nid: 1\n\ndata:second\nid\n\ndata:  third\n\n"]);
-        assert_eq!(seen.events.iter().map(|e| e.1.as_str()).collect::<Vec<_>>(), ["first", "second", " third"]);
+        assert_eq!(
+            seen.events.iter().map(|e| e.1.as_str()).collect::<Vec<_>>(),
+            ["first", "second", " third"]
+        );
         assert_eq!(seen.id, None, "an empty id takes the earlier one back");
     }
 
