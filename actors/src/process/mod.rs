@@ -37,9 +37,9 @@ const REAP_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Starts `plan` as the leader of a group of its own, with three pipes and no inherited environment.
 ///
-/// Call it on the thread that lives as long as the process (the one that runs the `current_thread` runtime): on
-/// Linux the child gets SIGKILL when the *thread* that started it ends. It takes about a millisecond, during which
-/// that thread waits for the child's `exec`.
+/// Call it inside the runtime, on the thread that lives as long as the process (the one that runs the
+/// `current_thread` runtime): on Linux the child gets SIGKILL when the *thread* that started it ends. It takes about
+/// a millisecond, during which that thread waits for the child's `exec`.
 ///
 /// # Errors
 /// Names the command and the way out; the kind is the system's own.
