@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod frame;
 pub mod skim;
 pub mod splice;
+pub mod sse;
 pub mod stdio;
 pub mod strict;
 pub mod write;
