@@ -52,7 +52,7 @@ impl<'a> Loading<'a> {
     /// Everything but the backends.
     pub(super) fn scalars(&mut self, machine: &Machine) -> Settings {
         let pdp = self.pdp();
-        let platform = self.platform();
+        let platform = self.platform(pdp);
         let identity = self.identity(machine);
         let state_dir = self.state_dir();
         let audit_log = self.audit_log(&state_dir);
@@ -115,7 +115,7 @@ impl<'a> Loading<'a> {
         pdp
     }
 
-    fn platform(&mut self) -> Platform {
+    fn platform(&mut self, pdp: Pdp) -> Platform {
         let endpoint =
             self.reader.text(&table::ENDPOINT).unwrap_or(table::ENDPOINT.default).trim_end_matches('/');
         let reach = match url::check(endpoint) {
@@ -132,7 +132,7 @@ impl<'a> Loading<'a> {
         };
         let client_secret = self.secret(&table::CLIENT_SECRET, &table::CLIENT_SECRET_FILE);
         let user_token = self.secret(&table::USER_TOKEN, &table::USER_TOKEN_FILE);
-        let carries_credentials = client_secret.is_some() || user_token.is_some();
+        let carries_credentials = pdp == Pdp::Axonflow && (client_secret.is_some() || user_token.is_some());
         if carries_credentials && reach.is_some_and(url::Reach::is_open) {
             self.reader.note(format!(
                 "AXONFLOW_ENDPOINT: {} is not encrypted, and credentials go over it; use https",
@@ -312,7 +312,8 @@ fn secret_of(text: &str) -> Result<Secret, Wrong> {
 fn check_together(settings: &Settings, reader: &mut Reader<'_>) {
     if settings.redact_engine != RedactEngine::Local && settings.pdp != Pdp::Axonflow {
         let what = "this redaction needs the AxonFlow platform, which is not asked";
-        reader.wrong(&table::REDACT_ENGINE, Wrong::new(what, "set AXONFLOW_ENDPOINT, or set it to local"));
+        reader
+            .wrong(&table::REDACT_ENGINE, Wrong::new(what, "set CALLGATE_PDP to axonflow, or this to local"));
     }
     let own = settings
         .backends

@@ -8,6 +8,8 @@ mod fields;
 mod json;
 mod keys;
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 
 use super::families::nearest;
