@@ -1,0 +1,335 @@
+//! Walks through everything that can be set, once, and keeps what is wrong.
+
+use super::machine::Places;
+use super::reader::{self, Reader, Wrong};
+use super::table::{self, Setting};
+use super::{
+    BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Pdp, Platform,
+    RedactEngine, RedactResponses, Settings, backends, duration, families, url, values,
+};
+use crate::fault::{Fault, quoted};
+use crate::secret::Secret;
+use callgate_actors::limits;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Longest tool name that hosts take (`^[a-zA-Z0-9_-]{1,64}$`), less the prefix that they put before it.
+const TOOL_NAME_MAX: usize = 64 - "mcp__callgate__".len();
+/// A name needs room for a hash and something to recognise it by; 128 is MCP's own limit.
+const TOOL_NAME_BOUNDS: std::ops::RangeInclusive<usize> = 16..=128;
+/// Below 64 KiB ordinary tool lists do not fit; above 1 GiB one message could take the machine's memory.
+const MAX_LINE_BOUNDS: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
+const DECIDE_TIMEOUT: Duration = Duration::from_secs(10);
+const BACKEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// Hosts cancel a call after 60 s: callgate answers before that.
+const CALL_BUDGET: Duration = Duration::from_secs(55);
+const LIST_WAIT: Duration = Duration::from_secs(10);
+
+/// One walk through everything that can be set.
+pub(super) struct Loading<'a> {
+    pub(super) reader: Reader<'a>,
+    places: Places,
+    read_file: FileReader<'a>,
+}
+
+impl<'a> Loading<'a> {
+    pub(super) fn new(machine: &Machine, env: &'a Environment, read_file: FileReader<'a>) -> Self {
+        Self { reader: Reader::new(env), places: Places::new(env, machine), read_file }
+    }
+
+    /// The settings, or everything that is wrong.
+    pub(super) fn end(mut self, mut settings: Settings) -> Result<Settings, Vec<Fault>> {
+        families::check(&mut self.reader);
+        check_together(&settings, &mut self.reader);
+        let (faults, notes) = self.reader.end();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        settings.notes = notes;
+        Ok(settings)
+    }
+
+    /// Everything but the backends.
+    pub(super) fn scalars(&mut self, machine: &Machine) -> Settings {
+        let pdp = self.pdp();
+        let platform = self.platform(pdp);
+        let identity = self.identity(machine);
+        let state_dir = self.state_dir();
+        let audit_log = self.audit_log(&state_dir);
+        let reader = &mut self.reader;
+        Settings {
+            pdp,
+            platform,
+            identity,
+            fail_mode: fail_mode(reader),
+            redact_responses: reader.parsed(&table::REDACT_RESPONSES, RedactResponses::Always, |text| {
+                values::one_of(values::REDACT_RESPONSES, text)
+            }),
+            redact_engine: reader.parsed(&table::REDACT_ENGINE, RedactEngine::Local, |text| {
+                values::one_of(values::REDACT_ENGINE, text)
+            }),
+            card_match: reader.parsed(&table::CARD_MATCH, CardMatch::Loose, |text| {
+                values::one_of(values::CARD_MATCH, text)
+            }),
+            decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
+            backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
+            call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
+            list_wait: reader.parsed(&table::LIST_WAIT, LIST_WAIT, duration::parse),
+            max_line_bytes: reader.parsed(&table::MAX_LINE, limits::MAX_LINE_BYTES, |text| {
+                values::within(MAX_LINE_BOUNDS, values::size(text)?, ["64KiB", "1GiB"])
+            }),
+            tool_name_max: reader.parsed(&table::TOOL_NAME_MAX, TOOL_NAME_MAX, tool_name_max),
+            state_dir,
+            audit_log,
+            audit_required: reader
+                .parsed(&table::AUDIT_REQUIRED, true, |text| values::one_of(values::ON_OFF, text)),
+            log: reader.checked(&table::LOG, log_filter).unwrap_or_else(|| table::LOG.default.to_owned()),
+            backends: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn pdp(&mut self) -> Pdp {
+        let has_endpoint = self.reader.text(&table::ENDPOINT).is_some();
+        let asked = self.reader.parsed(&table::PDP, None, |text| values::one_of(values::PDP, text));
+        let pdp = asked.unwrap_or(if has_endpoint { Pdp::Axonflow } else { Pdp::Embedded });
+        if pdp == Pdp::Embedded && has_endpoint {
+            self.reader.note("AXONFLOW_ENDPOINT: not asked, because CALLGATE_PDP is embedded".into());
+        }
+        if asked.is_none() && !has_endpoint {
+            let credentials = [
+                &table::CLIENT_SECRET,
+                &table::CLIENT_SECRET_FILE,
+                &table::USER_TOKEN,
+                &table::USER_TOKEN_FILE,
+            ];
+            for setting in credentials {
+                if self.reader.text(setting).is_some() {
+                    self.reader.note(format!(
+                        "{}: not used, because callgate decides by itself; set AXONFLOW_ENDPOINT to ask AxonFlow",
+                        setting.name
+                    ));
+                }
+            }
+        }
+        pdp
+    }
+
+    fn platform(&mut self, pdp: Pdp) -> Platform {
+        let endpoint =
+            self.reader.text(&table::ENDPOINT).unwrap_or(table::ENDPOINT.default).trim_end_matches('/');
+        let reach = match url::check(endpoint) {
+            Ok(_) if endpoint.contains('?') => {
+                let what = format!("{} has a query", quoted(url::without_secrets(endpoint)));
+                self.reader.wrong(&table::ENDPOINT, Wrong::new(what, "remove the ? and what follows"));
+                None
+            }
+            Ok(reach) => Some(reach),
+            Err(wrong) => {
+                self.reader.wrong(&table::ENDPOINT, wrong);
+                None
+            }
+        };
+        let client_secret = self.secret(&table::CLIENT_SECRET, &table::CLIENT_SECRET_FILE);
+        let user_token = self.secret(&table::USER_TOKEN, &table::USER_TOKEN_FILE);
+        let carries_credentials = pdp == Pdp::Axonflow && (client_secret.is_some() || user_token.is_some());
+        if carries_credentials && reach.is_some_and(url::Reach::is_open) {
+            self.reader.note(format!(
+                "AXONFLOW_ENDPOINT: {} is not encrypted, and credentials go over it; use https",
+                quoted(endpoint)
+            ));
+        }
+        Platform {
+            endpoint: endpoint.to_owned(),
+            client_id: self
+                .reader
+                .checked(&table::CLIENT_ID, values::basic_user)
+                .unwrap_or_else(|| table::CLIENT_ID.default.to_owned()),
+            client_secret,
+            user_token,
+            pep_audience: self.reader.checked(&table::PEP_AUDIENCE, values::audience),
+        }
+    }
+
+    fn identity(&mut self, machine: &Machine) -> Identity {
+        let mut text = |setting| self.reader.checked(setting, values::header_text);
+        Identity {
+            tenant_id: text(&table::TENANT_ID),
+            org_id: text(&table::ORG_ID),
+            gateway_id: text(&table::GATEWAY_ID).unwrap_or_else(|| machine.gateway_id()),
+            leader_email: text(&table::LEADER_EMAIL),
+            ai_agent: text(&table::AI_AGENT).unwrap_or_else(|| table::AI_AGENT.default.to_owned()),
+            session_id: text(&table::SESSION_ID).unwrap_or_else(|| machine.session_id()),
+        }
+    }
+
+    /// A secret from its variable or from the file that another one names.
+    fn secret(&mut self, setting: &'static Setting, file_setting: &'static Setting) -> Option<Secret> {
+        let direct = self.reader.secret(setting);
+        let Some(file) = self.reader.text(file_setting) else { return direct };
+        if direct.is_some() {
+            let hint = format!("unset one of {} and {}", setting.name, file_setting.name);
+            self.reader.wrong(file_setting, Wrong::new("the secret is set twice", hint));
+            return None;
+        }
+        match self.read(file).and_then(|text| secret_of(&text)) {
+            Ok(secret) => Some(secret),
+            Err(wrong) => {
+                self.reader.wrong(file_setting, wrong);
+                None
+            }
+        }
+    }
+
+    /// The text of a file that a setting names.
+    fn read(&self, file: &str) -> Result<String, Wrong> {
+        let path = self.places.path(file)?;
+        let shown = quoted(&path.to_string_lossy());
+        let bytes = (self.read_file)(&path).map_err(|error| {
+            let hint = if path.is_absolute() {
+                "check the path and its permissions"
+            } else {
+                "write an absolute path"
+            };
+            Wrong::new(format!("cannot read {shown}: {error}"), hint)
+        })?;
+        String::from_utf8(bytes).map_err(|_| Wrong::new(format!("{shown} is not UTF-8"), "save it as UTF-8"))
+    }
+
+    fn state_dir(&mut self) -> PathBuf {
+        let places = &self.places;
+        let set = self.reader.parsed(&table::STATE_DIR, None, |text| {
+            let path = places.path(text)?;
+            if path.is_absolute() {
+                return Ok(Some(path));
+            }
+            Err(Wrong::new(format!("{} is not absolute", quoted(text)), "write an absolute path"))
+        });
+        set.unwrap_or_else(|| {
+            self.places.state_dir().unwrap_or_else(|wrong| {
+                self.reader.wrong(&table::STATE_DIR, wrong);
+                PathBuf::new()
+            })
+        })
+    }
+
+    /// The audit file. A relative path cannot be taken from the working directory, which is `/` under a desktop host.
+    fn audit_log(&mut self, state_dir: &Path) -> PathBuf {
+        const FILE: &str = "audit.jsonl";
+        let Some(text) = self.reader.text(&table::AUDIT_LOG) else { return state_dir.join(FILE) };
+        let path = match self.places.path(text) {
+            Ok(path) => path,
+            Err(wrong) => {
+                self.reader.wrong(&table::AUDIT_LOG, wrong);
+                return state_dir.join(FILE);
+            }
+        };
+        let path = if text.ends_with(std::path::is_separator) { path.join(FILE) } else { path };
+        if path.is_absolute() {
+            return path;
+        }
+        let path = state_dir.join(path);
+        let shown = quoted(&path.to_string_lossy());
+        self.reader.note(format!("AXONFLOW_AUDIT_LOG: {} is relative and taken as {shown}", quoted(text)));
+        path
+    }
+
+    /// The backends that the file or the variable lists.
+    pub(super) fn backends(&mut self, env: &Environment) -> Vec<BackendEntry> {
+        let file = self.reader.text(&table::BACKENDS_FILE);
+        let inline = self.reader.text(&table::BACKENDS);
+        let (text, place, base) = match (file, inline) {
+            (Some(file), inline) => {
+                if inline.is_some() {
+                    self.reader
+                        .note("AXONFLOW_BACKENDS: not read, because AXONFLOW_BACKENDS_FILE is set".into());
+                }
+                match self.read(file) {
+                    Ok(text) => (text, file.to_owned(), self.places.path(file).ok()),
+                    Err(wrong) => {
+                        self.reader.wrong(&table::BACKENDS_FILE, wrong);
+                        return Vec::new();
+                    }
+                }
+            }
+            (None, Some(inline)) => (inline.to_owned(), table::BACKENDS.name.to_owned(), None),
+            (None, None) => {
+                let hint = "set AXONFLOW_BACKENDS_FILE to a JSON file that lists them";
+                self.reader.fault("backends", "there are none", hint);
+                return Vec::new();
+            }
+        };
+        let base = base.as_deref().and_then(Path::parent).filter(|base| base.is_absolute());
+        let origin = backends::Origin { place: &place, base, env, places: &self.places };
+        let (entries, faults, notes) = backends::parse(&text, &origin);
+        self.reader.extend(faults, notes);
+        entries
+    }
+}
+
+/// Only the exact word opens the gate; a typo stays closed and is told (the AxonFlow contract, section 1.8).
+fn fail_mode(reader: &mut Reader<'_>) -> FailMode {
+    match reader.text(&table::FAIL_MODE) {
+        Some(text) if text.eq_ignore_ascii_case("open") => FailMode::Open,
+        Some(text) if !text.eq_ignore_ascii_case("closed") => {
+            reader.note(format!(
+                "AXONFLOW_FAIL_MODE: {} is not known and means closed; only open opens",
+                quoted(text)
+            ));
+            FailMode::Closed
+        }
+        _ => FailMode::Closed,
+    }
+}
+
+fn tool_name_max(text: &str) -> Result<usize, Wrong> {
+    let number = text
+        .parse()
+        .map_err(|_| Wrong::new(format!("{} is not a number", quoted(text)), "write a number such as 49"))?;
+    values::within(TOOL_NAME_BOUNDS, number, ["16", "128"])
+}
+
+fn log_filter(text: &str) -> Result<(), Wrong> {
+    tracing_subscriber::EnvFilter::builder().parse(text).map(|_| ()).map_err(|error| {
+        Wrong::new(format!("{} is not a filter: {error}", quoted(text)), "write info or debug")
+    })
+}
+
+/// The secret in a file: editors and `echo` end a file with a newline, which is not part of it.
+fn secret_of(text: &str) -> Result<Secret, Wrong> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let secret = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+    if reader::is_unset(secret) {
+        return Err(Wrong::new(
+            "the file holds no secret",
+            "write the secret into it, or unset the variable",
+        ));
+    }
+    Ok(Secret::new(secret))
+}
+
+/// What is right by itself but not together.
+fn check_together(settings: &Settings, reader: &mut Reader<'_>) {
+    if settings.redact_engine != RedactEngine::Local && settings.pdp != Pdp::Axonflow {
+        let what = "this redaction needs the AxonFlow platform, which is not asked";
+        reader
+            .wrong(&table::REDACT_ENGINE, Wrong::new(what, "set CALLGATE_PDP to axonflow, or this to local"));
+    }
+    let own = settings
+        .backends
+        .iter()
+        .filter_map(|entry| Some((format!("timeout of \"{}\"", entry.id), entry.timeout?)));
+    let waits = [
+        ("AXONFLOW_DECIDE_TIMEOUT".to_owned(), settings.decide_timeout),
+        ("AXONFLOW_BACKEND_TIMEOUT".to_owned(), settings.backend_timeout),
+    ];
+    for (name, wait) in waits.into_iter().chain(own) {
+        if wait > settings.call_budget {
+            reader.note(format!(
+                "{name}: {} is longer than CALLGATE_CALL_BUDGET, {}, which ends the call first",
+                humantime::format_duration(wait),
+                humantime::format_duration(settings.call_budget)
+            ));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Every setting that there is: the one list behind the reader, `--help`, and `docs/settings.md`.
+
+use std::fmt::Write as _;
+
+/// One setting, which is one environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Name of the variable.
+    pub name: &'static str,
+    /// What may be written.
+    pub form: &'static str,
+    /// What holds when it is unset; empty when nothing does.
+    pub default: &'static str,
+    /// What it is for, in one line.
+    pub doc: &'static str,
+}
+
+impl Setting {
+    /// Whether a variable of that name is this setting. On Windows names do not differ by case.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.name == name || (cfg!(windows) && self.name.eq_ignore_ascii_case(name))
+    }
+}
+
+macro_rules! settings {
+    ($($constant:ident = $name:literal, $form:literal, $default:literal, $doc:literal;)+) => {
+        $(pub(super) static $constant: Setting =
+            Setting { name: $name, form: $form, default: $default, doc: $doc };)+
+        /// Every setting, in the order in which they are shown.
+        pub static ALL: &[&Setting] = &[$(&$constant),+];
+    };
+}
+
+settings! {
+    BACKENDS_FILE = "AXONFLOW_BACKENDS_FILE", "path", "",
+        "JSON file that lists the backends; wins over `AXONFLOW_BACKENDS`";
+    BACKENDS = "AXONFLOW_BACKENDS", "JSON", "",
+        "the same text inline; one of the two is needed";
+    PDP = "CALLGATE_PDP", "auto, embedded, axonflow", "auto",
+        "who decides; `auto` asks AxonFlow when `AXONFLOW_ENDPOINT` is set and decides by itself otherwise";
+    ENDPOINT = "AXONFLOW_ENDPOINT", "http or https address", "http://localhost:8080",
+        "the AxonFlow platform; the default holds for `CALLGATE_PDP=axonflow`";
+    CLIENT_ID = "AXONFLOW_CLIENT_ID", "text", "claude-desktop-proxy",
+        "user of Basic authentication; the organisation's id in the enterprise edition";
+    CLIENT_SECRET = "AXONFLOW_CLIENT_SECRET", "secret", "",
+        "password of Basic authentication, taken as it is; unset sends no `Authorization`";
+    CLIENT_SECRET_FILE = "AXONFLOW_CLIENT_SECRET_FILE", "path", "",
+        "file that holds the client secret; one newline at its end is not part of it";
+    USER_TOKEN = "AXONFLOW_USER_TOKEN", "secret", "",
+        "token of the person, sent as `user_token`";
+    USER_TOKEN_FILE = "AXONFLOW_USER_TOKEN_FILE", "path", "",
+        "file that holds the user token; one newline at its end is not part of it";
+    TENANT_ID = "AXONFLOW_TENANT_ID", "text", "",
+        "tenant that calls are decided for";
+    ORG_ID = "AXONFLOW_ORG_ID", "text", "",
+        "organisation that calls are decided for";
+    GATEWAY_ID = "AXONFLOW_GATEWAY_ID", "text", "claude_desktop.<host>",
+        "name of this gate in decisions and audit rows";
+    LEADER_EMAIL = "AXONFLOW_LEADER_EMAIL", "text", "",
+        "person who answers for the calls; asserted, not proven";
+    AI_AGENT = "AXONFLOW_AI_AGENT", "text", "claude-desktop",
+        "name of the calling agent";
+    SESSION_ID = "AXONFLOW_SESSION_ID", "text", "cd-<16 hex>-<unix seconds>",
+        "id of this session; new for every process unless set";
+    PEP_AUDIENCE = "AXONFLOW_PEP_AUDIENCE", "1 to 128 of A-Z a-z 0-9 . _ : -", "",
+        "audience of the enforcement-point handshake; unset sends none";
+    FAIL_MODE = "AXONFLOW_FAIL_MODE", "closed, open", "closed",
+        "what happens to calls while the PDP is away; only `open` opens, a typo stays closed";
+    DECIDE_TIMEOUT = "AXONFLOW_DECIDE_TIMEOUT", "duration", "10s",
+        "longest wait for one decision";
+    BACKEND_TIMEOUT = "AXONFLOW_BACKEND_TIMEOUT", "duration", "30s",
+        "longest wait for one answer of a backend; a backend's own `timeout` wins";
+    CALL_BUDGET = "CALLGATE_CALL_BUDGET", "duration", "55s",
+        "longest time one call may take altogether; hosts give up after 60 s";
+    LIST_WAIT = "CALLGATE_LIST_WAIT", "duration", "10s",
+        "how long the first `tools/list` waits for backends whose catalogue is not known yet";
+    REDACT_RESPONSES = "AXONFLOW_REDACT_RESPONSES", "always, on-obligation, off", "always",
+        "which answers are redacted";
+    REDACT_ENGINE = "CALLGATE_REDACT_ENGINE", "local, remote, both", "local",
+        "who redacts; `remote` and `both` need the AxonFlow platform";
+    CARD_MATCH = "CALLGATE_CARD_MATCH", "loose, precise", "loose",
+        "how sure a number must be to be masked as a payment card";
+    AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "<state dir>/audit.jsonl",
+        "file of audit rows; a relative path is taken from the state directory";
+    AUDIT_REQUIRED = "CALLGATE_AUDIT_REQUIRED", "on, off", "on",
+        "whether a call that cannot be recorded is refused";
+    STATE_DIR = "CALLGATE_STATE_DIR", "absolute path", "per-user state directory + callgate",
+        "where pinned catalogues and the journal live: `$XDG_STATE_HOME` or `~/.local/state`, on Windows `%LOCALAPPDATA%`";
+    MAX_LINE = "CALLGATE_MAX_LINE", "bytes or a size such as 64MiB", "64MiB",
+        "longest message that is read from the client or a backend, between 64KiB and 1GiB";
+    TOOL_NAME_MAX = "CALLGATE_TOOL_NAME_MAX", "16 to 128", "49",
+        "longest tool name that is shown to the client: 64 less the host's own prefix `mcp__callgate__`";
+    LOG = "CALLGATE_LOG", "tracing filter", "info",
+        "what is logged to stderr, such as `debug` or `warn,callgate=debug`";
+}
+
+/// The setting as one line of text for a terminal: name, what may be written, default, purpose.
+pub fn help() -> String {
+    let widest = ALL.iter().map(|setting| setting.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for setting in ALL {
+        let default =
+            if setting.default.is_empty() { String::new() } else { format!(" [{}]", setting.default) };
+        let _ = writeln!(text, "{:widest$}  {}{default}", setting.name, setting.doc.replace('`', ""));
+    }
+    text
+}
+
+/// The text of `docs/settings.md`.
+pub fn markdown() -> String {
+    let mut text = String::from(HEAD);
+    for Setting { name, form, default, doc } in ALL {
+        let default = if default.is_empty() { "–".to_owned() } else { format!("`{default}`") };
+        let _ = writeln!(text, "| `{name}` | {form} | {default} | {doc} |");
+    }
+    text.push_str(TAIL);
+    text
+}
+
+const HEAD: &str = "\
+# Settings
+
+Callgate is set through environment variables, because that is what a host can pass to the server that it starts.
+Everything that is wrong is told at once, and nothing is started (exit code 2).
+
+| variable | may be | default | what for |
+|---|---|---|---|
+";
+
+const TAIL: &str = "
+- A blank value, `null`, `undefined` and an unfilled `${user_config.…}` count as unset: hosts pass them for empty fields.
+- Values are trimmed, except secrets.
+- A duration is written `10s`, `1m30s`, `500ms` or `1.5s`; it is above zero and at most 24 hours.
+- `~/` at the start of a path is the home directory.
+- An unknown `CALLGATE_` variable is refused. Unknown `AXONFLOW_` and `AAF_` variables are only noted, since other
+  products share these prefixes.
+- No backend ever sees a variable that begins with `AXONFLOW_`, `AAF_` or `CALLGATE_`.
+- `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured, and handed on to backends.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+
+    #[test]
+    fn names_are_unique_and_in_a_family_of_ours() {
+        let names: BTreeSet<&str> = ALL.iter().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        assert!(names.iter().all(|name| super::super::families::is_ours(name)));
+    }
+
+    #[test]
+    fn the_document_is_the_table() {
+        let document = std::fs::read_to_string(DOCUMENT).unwrap_or_default().replace("\r\n", "\n");
+        assert!(
+            document == markdown(),
+            "docs/settings.md is behind the table; write it with \
+             `cargo test -p callgate write_the_document -- --ignored`"
+        );
+    }
+
+    #[test]
+    #[ignore = "writes docs/settings.md"]
+    fn write_the_document() {
+        std::fs::write(DOCUMENT, markdown()).expect("docs/settings.md can be written");
+    }
+
+    #[test]
+    fn help_has_a_line_for_every_setting() {
+        assert_eq!(help().lines().count(), ALL.len());
+        assert!(!help().contains('`'));
+    }
+}

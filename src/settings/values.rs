@@ -1,0 +1,187 @@
+//! The values that settings can take, and how each is read from text.
+
+use super::reader::Wrong;
+use crate::fault::quoted;
+
+/// Who decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pdp {
+    /// The policies inside callgate.
+    Embedded,
+    /// An AxonFlow platform, asked over HTTP.
+    Axonflow,
+}
+
+/// What happens with a call while the PDP is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailMode {
+    /// The call does not run.
+    Closed,
+    /// The call runs, and the audit row says so. Only a true outage opens.
+    Open,
+}
+
+/// Which answers are redacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedactResponses {
+    /// All of them.
+    Always,
+    /// Those that a decision obliges to.
+    OnObligation,
+    /// None.
+    Off,
+}
+
+/// Who redacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedactEngine {
+    /// The detectors inside callgate.
+    Local,
+    /// The platform's check-output.
+    Remote,
+    /// The platform's, then callgate's own.
+    Both,
+}
+
+/// How sure a run of digits must be to count as a payment card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardMatch {
+    /// Whatever passes the check digit.
+    Loose,
+    /// Only what also carries a known issuer's prefix and length.
+    Precise,
+}
+
+pub(super) const ON_OFF: &[(&str, bool)] =
+    &[("on", true), ("off", false), ("true", true), ("false", false), ("1", true), ("0", false)];
+pub(super) const REDACT_RESPONSES: &[(&str, RedactResponses)] = &[
+    ("always", RedactResponses::Always),
+    ("on-obligation", RedactResponses::OnObligation),
+    ("off", RedactResponses::Off),
+    ("on_obligation", RedactResponses::OnObligation),
+];
+pub(super) const REDACT_ENGINE: &[(&str, RedactEngine)] =
+    &[("local", RedactEngine::Local), ("remote", RedactEngine::Remote), ("both", RedactEngine::Both)];
+pub(super) const CARD_MATCH: &[(&str, CardMatch)] =
+    &[("loose", CardMatch::Loose), ("precise", CardMatch::Precise)];
+/// `None` is `auto`.
+pub(super) const PDP: &[(&str, Option<Pdp>)] =
+    &[("auto", None), ("embedded", Some(Pdp::Embedded)), ("axonflow", Some(Pdp::Axonflow))];
+
+/// One of a few words, in any case.
+pub(super) fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, Wrong> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)) {
+        return Ok(*value);
+    }
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    Err(Wrong::new(
+        format!("{} is not known", quoted(text)),
+        format!("set it to one of {}", known.join(", ")),
+    ))
+}
+
+/// A number of bytes: `65536`, `64KiB`, `64MiB`, `1GiB`, also in powers of a thousand (`64MB`).
+pub(super) fn size(text: &str) -> Result<usize, Wrong> {
+    const UNITS: [(&str, usize); 8] = [
+        ("", 1),
+        ("b", 1),
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+    ];
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = unit.trim().to_ascii_lowercase();
+    let bytes = UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .and_then(|(_, factor)| number.parse::<usize>().ok()?.checked_mul(*factor));
+    bytes.ok_or_else(|| {
+        Wrong::new(format!("{} is not a size", quoted(text)), "write bytes or a size such as 64MiB")
+    })
+}
+
+/// A number between two bounds, both included.
+pub(super) fn within(
+    range: std::ops::RangeInclusive<usize>,
+    number: usize,
+    shown: [&str; 2],
+) -> Result<usize, Wrong> {
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    let [least, most] = shown;
+    Err(Wrong::new(format!("{number} is out of bounds"), format!("set it between {least} and {most}")))
+}
+
+/// A text that is sent as the value of an HTTP header or as an identity: printable ASCII, at most 256 bytes (the
+/// AxonFlow contract, section 1.2).
+pub(super) fn header_text(text: &str) -> Result<(), Wrong> {
+    if text.len() > 256 {
+        return Err(Wrong::new(format!("is {} bytes long", text.len()), "write at most 256 bytes"));
+    }
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        let hint = "write printable ASCII characters only";
+        return Err(Wrong::new(format!("{} cannot stand in a header", quoted(text)), hint));
+    }
+    Ok(())
+}
+
+/// The user of Basic authentication, which ends at the first colon (RFC 7617, section 2).
+pub(super) fn basic_user(text: &str) -> Result<(), Wrong> {
+    if text.contains(':') || text.chars().any(char::is_control) {
+        let hint = "put the id here and what follows the colon in AXONFLOW_CLIENT_SECRET";
+        return Err(Wrong::new("contains a colon or a control character", hint));
+    }
+    Ok(())
+}
+
+/// An audience of the enforcement-point handshake (the AxonFlow contract, section 1.4).
+pub(super) fn audience(text: &str) -> Result<(), Wrong> {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let right = text.len() <= 128
+        && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && text.bytes().all(inner);
+    if right {
+        return Ok(());
+    }
+    let hint =
+        "write 1 to 128 letters, digits, dots, underscores, colons and hyphens, the first a letter or digit";
+    Err(Wrong::new(format!("{} is not an audience", quoted(text)), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read() {
+        for (text, bytes) in
+            [("65536", 65_536), ("64KiB", 65_536), ("64 mib", 64 << 20), ("1GB", 1_000_000_000)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5MiB", "-1", "64 parsecs", "99999999999999999999", "99999999999GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_audience_keeps_to_its_characters() {
+        for right in ["a", "gate-1", "https:gate.example", &"a".repeat(128)] {
+            assert_eq!(audience(right), Ok(()), "{right}");
+        }
+        for wrong in ["", "-gate", "a b", "a/b", "ä", &"a".repeat(129)] {
+            assert!(audience(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_lists_the_right_ones() {
+        let wrong = one_of(REDACT_RESPONSES, "alway").expect_err("a typo");
+        assert_eq!(wrong.hint, "set it to one of always, on-obligation, off, on_obligation");
+        assert_eq!(one_of(REDACT_RESPONSES, "ON_Obligation"), Ok(RedactResponses::OnObligation));
+    }
+}
