@@ -127,15 +127,42 @@ fn push_go_char(out: &mut Vec<u8>, character: char) {
 
 /// Go's `strconv` with the clean-up of `encoding/json`: shortest digits that read back as the same number,
 /// positional from 1e-6 up to 1e21, else with a signed exponent without padding.
+///
+/// The digits are zmij's, not the standard library's: where two shortest texts are equally near, Go takes the even
+/// digit, zmij too, while `{}` rounds up (25232180602682.0625 ends in `.062`, not `.063`).
 fn push_go_float(out: &mut Vec<u8>, number: f64) {
-    let size = number.abs();
-    if size == 0.0 || (1e-6..1e21).contains(&size) {
-        push_formatted(out, format_args!("{number}"));
-    } else if size < 1.0 {
-        push_formatted(out, format_args!("{number:e}"));
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(number.abs());
+    if number.is_sign_negative() {
+        out.push(b'-');
+    }
+    if number == 0.0 {
+        return out.push(b'0');
+    }
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, fraction].concat();
+    let leading = digits.len() - digits.trim_start_matches('0').len();
+    let digits = digits.trim_matches('0');
+    // The value is 0.DIGITS times ten to the power of `point`.
+    let point = exponent.parse::<isize>().unwrap_or(0) + whole.len() as isize - leading as isize;
+    if (1e-6..1e21).contains(&number.abs()) {
+        push_positional(out, digits, point);
     } else {
-        let text = format!("{number:e}").replace('e', "e+");
-        out.extend_from_slice(text.as_bytes());
+        let (first, rest) = digits.split_at(1);
+        let dot = if rest.is_empty() { "" } else { "." };
+        push_formatted(out, format_args!("{first}{dot}{rest}e{:+}", point - 1));
+    }
+}
+
+fn push_positional(out: &mut Vec<u8>, digits: &str, point: isize) {
+    let before = point.max(0) as usize;
+    let zeros_after_point = point.min(0).unsigned_abs();
+    match digits.split_at_checked(before) {
+        Some((whole, "")) => out.extend_from_slice(whole.as_bytes()),
+        Some(("", fraction)) => push_formatted(out, format_args!("0.{:0<zeros_after_point$}{fraction}", "")),
+        Some((whole, fraction)) => push_formatted(out, format_args!("{whole}.{fraction}")),
+        None => push_formatted(out, format_args!("{digits:0<before$}")),
     }
 }
 
