@@ -1,3 +1,4 @@
 //! What calls mean: settings, decisions, redaction, journal, commands.
 
 pub mod canonical;
+pub mod log;
