@@ -1,4 +1,5 @@
 //! What calls mean: settings, decisions, redaction, journal, commands.
 
 pub mod canonical;
+pub mod journal;
 pub mod log;

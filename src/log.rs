@@ -8,6 +8,7 @@ mod format;
 mod lines;
 
 pub use escape::escape;
+pub(crate) use escape::is_dangerous;
 pub use lines::Lines;
 
 use std::io::IsTerminal;

@@ -110,7 +110,7 @@ fn w60_foreign_text_forges_no_line() {
         tracing::info!(error = &io::Error::other(evil) as &dyn std::error::Error, "failed");
     });
     assert_eq!(text.lines().count(), 3);
-    assert!(!text.replace('\n', "").contains(escape::is_dangerous), "{text}");
+    assert!(!text.replace('\n', "").contains(is_dangerous), "{text}");
     assert!(text.contains("x\\nAUDIT"), "{text}");
     assert!(text.contains('é'));
 }
