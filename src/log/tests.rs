@@ -228,3 +228,51 @@ fn a_panic_is_one_escaped_line() {
     assert!(line.contains("ERROR panic: thread ") && line.contains("boom\\nAUDIT 1"), "{line}");
     assert!(line.contains("tests.rs:") && !line.contains('\n'), "{line}");
 }
+
+/// Set in the environment of a child.
+const CHILD: &str = "CALLGATE_TEST_LOG_CHILD";
+
+/// Does nothing but in a child of the tests below.
+#[test]
+fn child_that_logs() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let guard = init("warn,no=such=filter");
+    assert!(init("trace").flush(soon()), "a second start is the same log");
+    tracing::info!("info is the filter in place of the unreadable one");
+    tracing::debug!("not shown");
+    assert!(std::thread::spawn(|| panic!("in a thread")).join().is_err());
+    let shown = raw_line(b"AUDIT {}");
+    assert!(guard.flush(soon()));
+    assert_eq!(stderr().unwrap().is_accepting(), shown);
+}
+
+fn child(stderr: std::process::Stdio) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "log::tests::child_that_logs"])
+        .env(CHILD, "1")
+        .stdout(std::process::Stdio::null())
+        .stderr(stderr)
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn the_log_of_a_process_is_its_stderr() {
+    let output = child(std::process::Stdio::piped()).wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{text}");
+    let parts = ["WARN log: log filter", "INFO log::tests: info is", "ERROR panic: thread", "AUDIT {}\n"];
+    let places: Vec<_> = parts.iter().map(|part| text.find(part)).collect();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{text}");
+    assert!(!text.contains("not shown") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_lives_on_when_nobody_reads_its_stderr() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    assert!(child(writer.into()).wait().unwrap().success());
+}
