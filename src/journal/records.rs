@@ -1,0 +1,106 @@
+//! How many records an answer holds: the AxonFlow contract, section 7.2.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, rename = "structuredContent")]
+    structured: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+}
+
+/// The records in a `result` of `tools/call`: the length of `structuredContent` if that is an array; else the sum
+/// of the lengths of the text blocks that hold a JSON array; else the number of content blocks. 0 for no result
+/// and for one that is no such object.
+///
+/// Nothing is built and only text that starts with `[` is unescaped; the cost is a few passes over the bytes.
+pub fn record_count(result: &[u8]) -> u64 {
+    let Ok(answer) = serde_json::from_slice::<Answer<'_>>(result) else { return 0 };
+    if let Some(records) = answer.structured.and_then(|structured| list_len(structured.get())) {
+        return records;
+    }
+    let blocks: Vec<&RawValue> =
+        answer.content.and_then(|content| serde_json::from_str(content.get()).ok()).unwrap_or_default();
+    let records = blocks.iter().filter_map(|block| list_in(block.get())).reduce(|sum, records| sum + records);
+    records.unwrap_or(blocks.len() as u64)
+}
+
+/// The length of the JSON array in a text block's text.
+fn list_in(block: &str) -> Option<u64> {
+    let block: Block<'_> = serde_json::from_str(block).ok()?;
+    let text = block.text?.get();
+    if block.kind?.get() != "\"text\"" || !may_hold_list(text) {
+        return None;
+    }
+    let text: String = serde_json::from_str(text).ok()?;
+    list_len(text.trim_ascii())
+}
+
+/// Whether a JSON string, as it stands in the message, may start with `[` behind white space.
+fn may_hold_list(quoted: &str) -> bool {
+    let mut rest = quoted.strip_prefix('"').unwrap_or_default();
+    while let Some(next) = [" ", "\\n", "\\r", "\\t"].iter().find_map(|space| rest.strip_prefix(space)) {
+        rest = next;
+    }
+    rest.starts_with('[') || rest.starts_with("\\u")
+}
+
+/// The length of a JSON array; `None` for any other value.
+fn list_len(json: &str) -> Option<u64> {
+    if !json.starts_with('[') {
+        return None;
+    }
+    // Ignored items have no size, so this vector counts without memory.
+    serde_json::from_str::<Vec<IgnoredAny>>(json).ok().map(|items| items.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::record_count;
+
+    #[test]
+    fn counts_what_the_contract_counts() {
+        for (result, records) in [
+            ("", 0),
+            ("null", 0),
+            ("{}", 0),
+            (r#"{"content":[]}"#, 0),
+            (r#"{"structuredContent":[1,[2,3],{"a":[4]}],"content":[]}"#, 3),
+            (r#"{"content":[{"type":"text","text":"[1,2]"}],"structuredContent":[]}"#, 0),
+            (r#"{"structuredContent":{"rows":[1,2]},"content":[{"type":"text","text":"{}"}]}"#, 1),
+            (r#"{"structuredContent":null,"content":[{"type":"text","text":"[1,2]"}]}"#, 2),
+            (
+                r#"{"content":[{"type":"text","text":"[{\"a\":1},{\"b\":\"]\"}]"},{"type":"text","text":" \n[1]\t"}]}"#,
+                3,
+            ),
+            (r#"{"content":[{"type":"text","text":"\u005b1,2,3]"}]}"#, 3),
+            (r#"{"content":[{"type":"text","text":"[]"},{"type":"text","text":"x"}]}"#, 0),
+            (r#"{"content":[{"type":"text","text":"[1,2"},{"type":"text","text":"[see above]"}]}"#, 2),
+            (r#"{"content":[{"type":"text","text":"[1] and more"}]}"#, 1),
+            (r#"{"content":[{"type":"image","text":"[1,2]","data":""},{"type":"text","text":"a"}]}"#, 2),
+            (r#"{"content":[1,"x",null]}"#, 3),
+            (r#"{"content":"[1,2]"}"#, 0),
+            (r#"{"isError":true,"content":[{"type":"text","text":"no such customer"}]}"#, 1),
+            (r#"{"content":[{"type":"text""#, 0),
+        ] {
+            assert_eq!(record_count(result.as_bytes()), records, "{result}");
+        }
+    }
+
+    #[test]
+    fn deep_lists_do_not_exhaust_the_stack() {
+        let deep = format!("[{}{}]", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(record_count(format!(r#"{{"structuredContent":{deep}}}"#).as_bytes()), 1);
+    }
+}

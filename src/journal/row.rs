@@ -1,0 +1,150 @@
+//! The text of an audit row: the AxonFlow contract, section 7.1, field by field in its order.
+
+use super::JournalOptions;
+use super::records::record_count;
+use crate::canonical::{parameters_hash, push_go_string};
+use crate::log::is_dangerous;
+use callgate_actors::ports::{AuditVerdict, Decision, Ending, Outcome};
+use jiff::Timestamp;
+use std::io::Write;
+
+/// Appends one row without its line feed.
+///
+/// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
+/// says what was decided, and `redactions`, how many values of each type were masked.
+pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
+    let call = &ending.call;
+    let malformed = call.tool.is_empty();
+    let decision = ending.decision.as_ref();
+    let masked: u64 = ending.masked.values().copied().map(u64::from).sum();
+    let mut row = Row { out, next: b'{' };
+
+    row.text("timestamp", &timestamp(ending));
+    row.text("session_id", &options.session_id);
+    row.text("leader_email", &options.leader_email);
+    row.text("tool_name", &call.tool);
+    if !malformed && !call.backend.is_empty() {
+        row.text("server", &call.backend);
+    }
+    row.text("parameters_hash", &digest(ending, malformed));
+    row.number("response_record_count", if malformed { 0 } else { record_count(&ending.result) });
+    row.number("duration_ms", if malformed { 0 } else { ending.duration.as_millis() });
+    row.text("decision_id", decision.map_or("", |decision| &decision.decision_id));
+    row.text("verdict", if malformed { "error" } else { verdict(ending.verdict) });
+    row.list("evaluated_policies", policies(decision));
+    row.text("trace_id", decision.map_or("", |decision| &decision.trace_id));
+    row.text("ai_agent", &options.ai_agent);
+    row.text("gateway_id", &options.gateway_id);
+    row.number("redaction_count", masked);
+
+    row.text("outcome", outcome(ending.outcome));
+    if masked > 0 {
+        row.name("redactions");
+        let mut types = Row { out: row.out, next: b'{' };
+        for (kind, count) in &ending.masked {
+            types.number(kind, *count);
+        }
+        types.out.push(b'}');
+    }
+    row.out.push(b'}');
+}
+
+/// A row as a line of the log. The row escapes the controls below 0x20 only; what else could drive a terminal is
+/// escaped too, so that the text differs and the JSON value does not.
+pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
+    const HEAD: &[u8] = b"AUDIT ";
+    let mut line = Vec::with_capacity(HEAD.len() + row.len() + 1);
+    line.extend_from_slice(HEAD);
+    if row.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        line.extend_from_slice(row);
+        return line;
+    }
+    for character in String::from_utf8_lossy(row).chars() {
+        if is_dangerous(character) {
+            // Writing to a vector cannot fail; no such character is outside the basic plane.
+            let _ = write!(line, "\\u{:04x}", u32::from(character));
+        } else {
+            line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+    line
+}
+
+/// RFC 3339 in UTC with as many digits of the second as there are.
+fn timestamp(ending: &Ending) -> String {
+    Timestamp::try_from(ending.ended_at).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+/// Arguments without a canonical text are refused before a call is made; should some get here they have no digest.
+fn digest(ending: &Ending, malformed: bool) -> String {
+    if malformed {
+        return String::new();
+    }
+    parameters_hash(ending.call.arguments.as_deref()).unwrap_or_default()
+}
+
+fn policies(decision: Option<&Decision>) -> &[String] {
+    decision.map_or(&[], |decision| &decision.evaluated_policies)
+}
+
+fn verdict(verdict: AuditVerdict) -> &'static str {
+    match verdict {
+        AuditVerdict::Allow => "allow",
+        AuditVerdict::Deny => "deny",
+        AuditVerdict::NeedsApproval => "needs_approval",
+        AuditVerdict::AllowFailopen => "allow_failopen",
+        AuditVerdict::Error => "error",
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::ToolError => "tool_error",
+        Outcome::Failed => "failed",
+        Outcome::TimedOut => "timed_out",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Withheld => "withheld",
+        Outcome::NotForwarded => "not_forwarded",
+        Outcome::Unknown => "unknown",
+    }
+}
+
+/// Writes the members of one JSON object in the order given.
+struct Row<'a> {
+    out: &'a mut Vec<u8>,
+    /// What stands before the next member.
+    next: u8,
+}
+
+impl Row<'_> {
+    fn name(&mut self, name: &str) {
+        self.out.push(self.next);
+        self.next = b',';
+        push_go_string(self.out, name);
+        self.out.push(b':');
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        push_go_string(self.out, text);
+    }
+
+    fn number(&mut self, name: &str, number: impl std::fmt::Display) {
+        self.name(name);
+        // Writing to a vector cannot fail.
+        let _ = write!(self.out, "{number}");
+    }
+
+    fn list(&mut self, name: &str, texts: &[String]) {
+        self.name(name);
+        self.out.push(b'[');
+        for (index, text) in texts.iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            push_go_string(self.out, text);
+        }
+        self.out.push(b']');
+    }
+}
