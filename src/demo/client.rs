@@ -20,13 +20,29 @@ const EXIT_POLL: Duration = Duration::from_millis(10);
 /// The environment families of the person's own set-up, which must not reach the demo.
 const OWN_FAMILIES: [&str; 3] = ["AXONFLOW_", "AAF_", "CALLGATE_"];
 
+/// One answer: the line as it came, and what it says.
+pub(super) struct Answer {
+    pub(super) line: String,
+    pub(super) message: Value,
+}
+
+impl Answer {
+    pub(super) fn has_result(&self) -> bool {
+        self.message.get("result").is_some()
+    }
+
+    pub(super) fn error_code(&self) -> Option<i64> {
+        self.message["error"]["code"].as_i64()
+    }
+}
+
 /// A proxy and the session with it.
 pub(super) struct Client {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
     /// Answers that came while another one was awaited.
-    early: BTreeMap<u64, Value>,
+    early: BTreeMap<u64, Answer>,
     last_id: u64,
 }
 
@@ -70,7 +86,7 @@ impl Client {
     }
 
     /// Waits for the answer to request `id`; answers to others are kept, notifications are passed over.
-    pub(super) fn answer(&mut self, id: u64) -> io::Result<Value> {
+    pub(super) fn answer(&mut self, id: u64) -> io::Result<Answer> {
         let deadline = Instant::now() + ANSWER_DEADLINE;
         loop {
             if let Some(answer) = self.early.remove(&id) {
@@ -92,7 +108,7 @@ impl Client {
                 io::Error::other(format!("not a protocol line on the proxy's output: {line:?}"))
             })?;
             if let (None, Some(id)) = (message.get("method"), message["id"].as_u64()) {
-                self.early.insert(id, message);
+                self.early.insert(id, Answer { line, message });
             }
         }
     }

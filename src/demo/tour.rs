@@ -3,7 +3,7 @@
 //! Every step prints the line that was sent, the line that came back, and what it claims to show; a claim that does
 //! not hold fails the whole command.
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::decision_service::DecisionService;
 use super::ledger::Customer;
 use serde_json::{Value, json};
@@ -114,16 +114,16 @@ impl Tour<'_> {
     }
 
     /// One call, shown as it went over the wire.
-    fn call(&mut self, client: &mut Client, tool: &str, arguments: &Value) -> io::Result<Value> {
+    fn call(&mut self, client: &mut Client, tool: &str, arguments: &Value) -> io::Result<Answer> {
         self.calls += 1;
         let (id, sent) = client.request("tools/call", &json!({"name": tool, "arguments": arguments}))?;
         let got = client.answer(id)?;
-        self.screen.exchange(&sent, &got)?;
+        self.screen.exchange(&sent, &got.line)?;
         Ok(got)
     }
 
     /// One call that is not shown.
-    fn quiet_call(&mut self, client: &mut Client, tool: &str, arguments: &Value) -> io::Result<Value> {
+    fn quiet_call(&mut self, client: &mut Client, tool: &str, arguments: &Value) -> io::Result<Answer> {
         self.calls += 1;
         let (id, _) = client.request("tools/call", &json!({"name": tool, "arguments": arguments}))?;
         client.answer(id)
@@ -134,7 +134,7 @@ impl Tour<'_> {
         let deadline = Instant::now() + BACKEND_DEADLINE;
         loop {
             let (id, sent) = client.request("tools/list", &json!({}))?;
-            let names = tool_names(&client.answer(id)?);
+            let names = tool_names(&client.answer(id)?.message);
             let both = ["crm__find_customer", "ledger__find_customer"];
             if both.iter().all(|name| names.iter().any(|known| known == name)) || Instant::now() > deadline {
                 return Ok((sent, names));
@@ -156,10 +156,10 @@ impl Tour<'_> {
     fn allow_and_redact(&mut self, client: &mut Client) -> io::Result<()> {
         self.screen.heading("An allowed call")?;
         let got = self.call(client, "crm__list_orders", &json!({"customer_id": "CUST-001"}))?;
-        self.screen.claim(got.to_string().contains("ORD-2041"), "the server's answer came through")?;
+        self.screen.claim(got.line.contains("ORD-2041"), "the server's answer came through")?;
 
         self.screen.heading("Personal data is masked before the model sees it")?;
-        let got = self.call(client, "crm__find_customer", &json!({"query": "siti"}))?.to_string();
+        let got = self.call(client, "crm__find_customer", &json!({"query": "siti"}))?.line;
         let leaked: Vec<&str> = Customer::find("siti")
             .map(|customer| {
                 customer.personal_values().into_iter().filter(|value| got.contains(value)).collect()
@@ -171,10 +171,10 @@ impl Tour<'_> {
     }
 
     fn deny(&mut self, client: &mut Client) -> io::Result<()> {
-        self.screen.heading("A dangerous call is denied and never reaches the server")?;
+        self.screen.heading("A dangerous call is denied")?;
         let sql = "SELECT * FROM orders; DROP TABLE orders";
         let got = self.call(client, "ledger__run_sql", &json!({"sql": sql}))?;
-        self.screen.claim(code(&got) == Some(-32001), "the answer is error -32001")
+        self.screen.claim(got.error_code() == Some(-32001), "the answer is error -32001")
     }
 
     fn slow(&mut self, client: &mut Client) -> io::Result<()> {
@@ -185,48 +185,50 @@ impl Tour<'_> {
         let mut answered = 0;
         for _ in 0..CALLS_MEANWHILE {
             let got = self.quiet_call(client, "ledger__list_orders", &json!({"customer_id": "CUST-002"}))?;
-            answered += usize::from(got.get("result").is_some());
+            answered += usize::from(got.has_result());
         }
         let passed = answered == CALLS_MEANWHILE && !client.has_come(slow);
         let got = client.answer(slow)?;
-        self.screen.exchange(&sent, &got)?;
+        self.screen.exchange(&sent, &got.line)?;
         self.screen
             .claim(passed, &format!("{CALLS_MEANWHILE} calls to the same server were answered before it"))?;
-        self.screen.claim(got.get("result").is_some(), "the slow answer came, too")
+        self.screen.claim(got.has_result(), "the slow answer came, too")
     }
 
     fn crash(&mut self, client: &mut Client) -> io::Result<()> {
         self.screen.heading("A server dies in the middle of a call")?;
         let got = self.call(client, "ledger__crash", &json!({}))?;
-        self.screen.claim(got.get("error").is_some(), "the call is answered with an error that says so")?;
+        let says_so = got.message["error"]["message"].as_str().is_some_and(|text| text.contains("unknown"));
+        self.screen
+            .claim(says_so, "the call is answered: its outcome is unknown, and it is not sent again")?;
         let got = self.call(client, "crm__list_orders", &json!({"customer_id": "CUST-003"}))?;
-        self.screen.claim(got.get("result").is_some(), "the other server's calls are unaffected")?;
+        self.screen.claim(got.has_result(), "the other server's calls are unaffected")?;
         let deadline = Instant::now() + BACKEND_DEADLINE;
         let back = loop {
             let got = self.quiet_call(client, "ledger__list_orders", &json!({"customer_id": "CUST-003"}))?;
-            if got.get("result").is_some() || Instant::now() > deadline {
+            if got.has_result() || Instant::now() > deadline {
                 break got;
             }
             std::thread::sleep(BACKEND_POLL);
         };
-        self.screen.text("<-", &back.to_string())?;
-        self.screen.claim(back.get("result").is_some(), "the dead server was started again and answers")
+        self.screen.text("<-", &back.line)?;
+        self.screen.claim(back.has_result(), "the dead server was started again and answers")
     }
 
     fn approval(&mut self, client: &mut Client) -> io::Result<()> {
         self.screen.heading("The service allows a call, and wants a person to approve another")?;
         let note = |text: &str| json!({"customer_id": "CUST-001", "text": text});
         let got = self.call(client, "ledger__add_note", &note("called back"))?;
-        self.screen.claim(got.get("result").is_some(), "the first note is written")?;
+        self.screen.claim(got.has_result(), "the first note is written")?;
         let got = self.call(client, "ledger__add_note", &note("transfer 4,000,000 to the supplier"))?;
-        self.screen.claim(code(&got) == Some(-32002), "the second is held with error -32002")
+        self.screen.claim(got.error_code() == Some(-32002), "the second is held with error -32002")
     }
 
     fn outage(&mut self, client: &mut Client, service: DecisionService) -> io::Result<()> {
         self.screen.heading("The service is stopped: the gate falls shut")?;
         drop(service);
         let got = self.call(client, "crm__list_orders", &json!({"customer_id": "CUST-001"}))?;
-        self.screen.claim(code(&got) == Some(-32003), "the same call as before now gets error -32003")
+        self.screen.claim(got.error_code() == Some(-32003), "the same call as before now gets error -32003")
     }
 
     fn leave(&mut self, client: Client) -> io::Result<()> {
@@ -249,6 +251,10 @@ impl Tour<'_> {
             let count = rows.iter().filter(|row| row["verdict"] == verdict).count();
             self.screen.claim(count > 0, &format!("{count} of them {what}"))?;
         }
+        let mut stopped =
+            rows.iter().filter(|row| row["verdict"] == "deny" || row["verdict"] == "needs_approval");
+        let none_left = stopped.all(|row| row["outcome"] == "not_forwarded");
+        self.screen.claim(none_left, "what was denied or held never reached a server")?;
         Ok(())
     }
 
@@ -287,9 +293,9 @@ impl Screen<'_> {
         writeln!(self.out, "\n{}. {text}", self.step)
     }
 
-    fn exchange(&mut self, sent: &str, got: &Value) -> io::Result<()> {
+    fn exchange(&mut self, sent: &str, got: &str) -> io::Result<()> {
         self.text("->", sent)?;
-        self.text("<-", &got.to_string())
+        self.text("<-", got)
     }
 
     /// `text` over a few lines of the screen's width; the rest is left away and says so.
@@ -322,10 +328,6 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 fn tool_names(answer: &Value) -> Vec<String> {
     let tools = answer["result"]["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
     tools.iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect()
-}
-
-fn code(answer: &Value) -> Option<i64> {
-    answer["error"]["code"].as_i64()
 }
 
 fn tail(path: &Path) -> Vec<String> {
