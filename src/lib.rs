@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod catalogue;
+pub mod demo;
 pub mod fault;
 pub mod journal;
 pub mod launch;
