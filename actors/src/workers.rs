@@ -56,6 +56,14 @@ impl Workers {
         Ok(Pending(pending))
     }
 
+    /// Hands over a job that brings its answer home by itself; it is run whether or not anybody still waits.
+    ///
+    /// # Errors
+    /// As [`Workers::run`].
+    pub fn start(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
+        self.handle.0.submit(Box::new(job))
+    }
+
     /// Threads that have a job now.
     pub fn busy_threads(&self) -> usize {
         let state = self.handle.0.lock();

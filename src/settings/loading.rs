@@ -213,25 +213,37 @@ impl<'a> Loading<'a> {
         })
     }
 
-    /// The audit file. A relative path cannot be taken from the working directory, which is `/` under a desktop host.
-    fn audit_log(&mut self, state_dir: &Path) -> PathBuf {
+    /// The audit file, if there is one. A relative path cannot be taken from the working directory, which is `/`
+    /// under a desktop host.
+    fn audit_log(&mut self, state_dir: &Path) -> Option<PathBuf> {
         const FILE: &str = "audit.jsonl";
-        let Some(text) = self.reader.text(&table::AUDIT_LOG) else { return state_dir.join(FILE) };
+        let (log, dir) = (self.reader.text(&table::AUDIT_LOG), self.reader.text(&table::AUDIT_DIR));
+        let (setting, text) = match (log, dir) {
+            (Some(log), dir) => {
+                if dir.is_some() {
+                    self.reader.note("CALLGATE_AUDIT_DIR: not used, because AXONFLOW_AUDIT_LOG is set".into());
+                }
+                (&table::AUDIT_LOG, log)
+            }
+            (None, Some(dir)) => (&table::AUDIT_DIR, dir),
+            (None, None) => return None,
+        };
         let path = match self.places.path(text) {
             Ok(path) => path,
             Err(wrong) => {
-                self.reader.wrong(&table::AUDIT_LOG, wrong);
-                return state_dir.join(FILE);
+                self.reader.wrong(setting, wrong);
+                return None;
             }
         };
-        let path = if text.ends_with(std::path::is_separator) { path.join(FILE) } else { path };
+        let is_folder = setting == &table::AUDIT_DIR || text.ends_with(std::path::is_separator);
+        let path = if is_folder { path.join(FILE) } else { path };
         if path.is_absolute() {
-            return path;
+            return Some(path);
         }
         let path = state_dir.join(path);
         let shown = quoted(&path.to_string_lossy());
-        self.reader.note(format!("AXONFLOW_AUDIT_LOG: {} is relative and taken as {shown}", quoted(text)));
-        path
+        self.reader.note(format!("{}: {} is relative and taken as {shown}", setting.name, quoted(text)));
+        Some(path)
     }
 
     /// The backends that the file or the variable lists.
@@ -267,19 +279,27 @@ impl<'a> Loading<'a> {
     }
 }
 
-/// Only the exact word opens the gate; a typo stays closed and is told (the AxonFlow contract, section 1.8).
+/// Only the exact word opens the gate; a typo stays closed and is told (the AxonFlow contract, section 1.8). A form
+/// with a tick box gives `true` in a variable of its own.
 fn fail_mode(reader: &mut Reader<'_>) -> FailMode {
-    match reader.text(&table::FAIL_MODE) {
-        Some(text) if text.eq_ignore_ascii_case("open") => FailMode::Open,
-        Some(text) if !text.eq_ignore_ascii_case("closed") => {
-            reader.note(format!(
-                "AXONFLOW_FAIL_MODE: {} is not known and means closed; only open opens",
-                quoted(text)
-            ));
-            FailMode::Closed
-        }
-        _ => FailMode::Closed,
+    let tick = reader.text(&table::FAIL_OPEN);
+    let Some(text) = reader.text(&table::FAIL_MODE) else {
+        return match tick {
+            Some("true") => FailMode::Open,
+            _ => FailMode::Closed,
+        };
+    };
+    if tick.is_some() {
+        reader.note("CALLGATE_FAIL_OPEN: not used, because AXONFLOW_FAIL_MODE is set".into());
     }
+    if text.eq_ignore_ascii_case("open") {
+        return FailMode::Open;
+    }
+    if !text.eq_ignore_ascii_case("closed") {
+        let shown = quoted(text);
+        reader.note(format!("AXONFLOW_FAIL_MODE: {shown} is not known and means closed; only open opens"));
+    }
+    FailMode::Closed
 }
 
 fn tool_name_max(text: &str) -> Result<usize, Wrong> {

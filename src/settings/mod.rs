@@ -66,7 +66,7 @@ pub struct Settings {
     /// Where state is kept; absolute. It may not exist yet.
     pub state_dir: PathBuf,
     /// The audit file; absolute. It may not exist yet.
-    pub audit_log: PathBuf,
+    pub audit_log: Option<PathBuf>,
     /// Whether a call that cannot be recorded is refused.
     pub audit_required: bool,
     /// Filter of the log, checked to be one.

@@ -66,6 +66,8 @@ settings! {
         "audience of the enforcement-point handshake; unset sends none";
     FAIL_MODE = "AXONFLOW_FAIL_MODE", "closed, open", "closed",
         "what happens to calls while the PDP is away; only `open` opens, a typo stays closed";
+    FAIL_OPEN = "CALLGATE_FAIL_OPEN", "true, false", "false",
+        "the same as a tick box: `true` means `open`; `AXONFLOW_FAIL_MODE` wins";
     DECIDE_TIMEOUT = "AXONFLOW_DECIDE_TIMEOUT", "duration", "10s",
         "longest wait for one decision";
     BACKEND_TIMEOUT = "AXONFLOW_BACKEND_TIMEOUT", "duration", "30s",
@@ -80,8 +82,10 @@ settings! {
         "who redacts; `remote` and `both` need the AxonFlow platform";
     CARD_MATCH = "CALLGATE_CARD_MATCH", "loose, precise", "loose",
         "how sure a number must be to be masked as a payment card";
-    AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "<state dir>/audit.jsonl",
-        "file of audit rows; a relative path is taken from the state directory";
+    AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "",
+        "file of audit rows; a relative path is taken from the state directory; unset leaves the rows on stderr only";
+    AUDIT_DIR = "CALLGATE_AUDIT_DIR", "path", "",
+        "folder for the audit rows, in `audit.jsonl`; for forms that pick folders; `AXONFLOW_AUDIT_LOG` wins";
     AUDIT_REQUIRED = "CALLGATE_AUDIT_REQUIRED", "on, off", "on",
         "whether a call that cannot be recorded is refused";
     STATE_DIR = "CALLGATE_STATE_DIR", "absolute path", "per-user state directory + callgate",

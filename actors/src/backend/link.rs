@@ -69,7 +69,7 @@ impl Link {
                 let (sender, receiver) = mpsc::channel(BACKEND_LINES_QUEUED);
                 tokio::spawn(take_http(receiver, actor.clone()));
                 let limits = HttpLimits { max_body: settings.max_line };
-                HttpConnection::open(plan, limits, sender).map(Link::Http)
+                HttpConnection::open(backend.clone(), plan, limits, sender).map(Link::Http)
             }
         }
     }

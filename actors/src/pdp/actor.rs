@@ -66,7 +66,7 @@ impl Actor for Pdp {
         };
         if is_quick {
             job();
-        } else if self.workers.run(job).is_err() {
+        } else if self.workers.start(job).is_err() {
             tracing::warn!("no thread is free to ask the decision service; the call is refused");
         }
         Ok(())

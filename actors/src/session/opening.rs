@@ -115,7 +115,7 @@ fn capabilities(remembered: &[Option<Arc<Catalogue>>]) -> Vec<u8> {
 
 fn read_client(params: Option<Bytes>) -> Result<Client, &'static str> {
     let params = params.ok_or("\"params\" is missing")?;
-    let member = |key| skim::member(&params, key).map(|range| params.slice(range));
+    let member = |key: &str| skim::member(&params, key).map(|range| params.slice(range));
     let object = |key: &str, default: &'static str| match member(key) {
         Some(raw) if raw.first() == Some(&b'{') => Ok(raw),
         Some(_) => Err("\"capabilities\" and \"clientInfo\" must be objects"),
