@@ -5,6 +5,7 @@ mod search_path;
 #[cfg(test)]
 mod tests;
 
+use crate::catalogue::{CatalogueKey, CatalogueStore};
 use crate::fault::quoted;
 use crate::settings::{BackendEntry, Environment, HttpEntry, StdioEntry, Transport};
 use callgate_actors::ports::{ChildPlan, HttpPlan, Launch, LaunchError, Plan};
@@ -16,15 +17,22 @@ pub struct Launcher {
     backends: BTreeMap<String, BackendEntry>,
     /// What every child sees, `PATH` included.
     inherited: BTreeMap<String, String>,
+    catalogues: CatalogueStore,
 }
 
 impl Launcher {
-    /// Plans for these backends, started from this environment (callgate's own).
-    pub fn new(backends: &[BackendEntry], env: &Environment) -> Self {
+    /// Plans for these backends, started from this environment (callgate's own); what they offer is kept below
+    /// `state_dir`.
+    pub fn new(backends: &[BackendEntry], env: &Environment, state_dir: &Path) -> Self {
         let mut inherited = environment::inherited(env);
         environment::set(&mut inherited, "PATH", search_path::extended(env));
         let backends = backends.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
-        Self { backends, inherited }
+        Self { backends, inherited, catalogues: CatalogueStore::new(state_dir) }
+    }
+
+    fn key(&self, id: &str, client_capabilities: &[u8]) -> Option<CatalogueKey> {
+        let definition = definition(self.backends.get(id)?);
+        Some(CatalogueKey::from_definition(id, definition.as_bytes(), client_capabilities))
     }
 
     fn child(&self, stdio: &StdioEntry) -> Result<ChildPlan, String> {
@@ -58,6 +66,32 @@ impl Launch for Launcher {
                 .child(stdio)
                 .map(Plan::Child)
                 .map_err(|what| LaunchError(format!("backend {}: {what}", quoted(id)))),
+        }
+    }
+
+    fn remembered(&self, id: &str, client_capabilities: &[u8]) -> Option<Vec<u8>> {
+        self.catalogues.load(&self.key(id, client_capabilities)?)
+    }
+
+    fn remember(&self, id: &str, client_capabilities: &[u8], catalogue: &[u8]) {
+        let Some(key) = self.key(id, client_capabilities) else { return };
+        if let Err(error) = self.catalogues.save(&key, catalogue) {
+            tracing::warn!("what backend {} offers cannot be kept for the next start: {error}", quoted(id));
+        }
+    }
+}
+
+/// What may change a backend's offer. Only the names of variables and headers: a digest of a short secret in a file
+/// name could be guessed.
+fn definition(entry: &BackendEntry) -> String {
+    match &entry.transport {
+        Transport::Http(http) => {
+            let names: Vec<&str> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
+            format!("http {:?} {names:?}", http.url)
+        }
+        Transport::Stdio(stdio) => {
+            let names: Vec<&str> = stdio.env.iter().map(|(name, _)| name.as_str()).collect();
+            format!("stdio {:?} {:?} {:?} {names:?}", stdio.command, stdio.args, stdio.cwd)
         }
     }
 }

@@ -2,10 +2,16 @@
 
 pub mod canonical;
 pub mod catalogue;
+pub mod commands;
 pub mod demo;
 pub mod fault;
 pub mod journal;
 pub mod launch;
 pub mod log;
+pub mod pdp;
+pub mod redact;
+pub mod response_plane;
 pub mod secret;
 pub mod settings;
+mod signals;
+pub mod wiring;

@@ -1,3 +1,11 @@
 //! The `callgate` binary.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use callgate::commands::Arguments;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Arguments::parse().run()
+}

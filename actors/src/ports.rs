@@ -129,7 +129,8 @@ pub trait Record: Send + 'static {
     /// Called before a call leaves. `Err` shuts the gate for this call: no record, no call.
     fn intent(&mut self, call: &Call) -> Result<(), RecordError>;
 
-    /// Writes one row per ending, all or none in order. Called with every ending that is waiting.
+    /// Writes one row per ending, in order. Called with every ending that is waiting. After an error rows that could
+    /// not be written are kept and come first once writing works again: none is given twice.
     fn endings(&mut self, endings: &[Ending]) -> Result<(), RecordError>;
 
     /// Makes everything written so far as lasting as it gets; called once at the end.
@@ -224,7 +225,7 @@ pub enum Plan {
 }
 
 /// A child process to start. The environment is complete: nothing is inherited.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ChildPlan {
     /// Absolute path of the program.
     pub program: PathBuf,
@@ -234,6 +235,19 @@ pub struct ChildPlan {
     pub env: BTreeMap<String, String>,
     /// Working directory; `None` leaves the proxy's own.
     pub cwd: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for ChildPlan {
+    /// Arguments and values may hold secrets: counts and names only.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.env.keys().map(String::as_str).collect();
+        f.debug_struct("ChildPlan")
+            .field("program", &self.program)
+            .field("arguments", &self.args.len())
+            .field("variables", &names)
+            .field("cwd", &self.cwd)
+            .finish()
+    }
 }
 
 /// A Streamable HTTP endpoint (MCP 2025-03-26 and later, "Streamable HTTP").
@@ -248,7 +262,8 @@ pub struct HttpPlan {
 impl std::fmt::Debug for HttpPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("HttpPlan").field("url", &self.url).field("header_names", &names).finish()
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
+        f.debug_struct("HttpPlan").field("url", &url).field("header_names", &names).finish()
     }
 }
 

@@ -13,7 +13,7 @@ fn launcher(json: &str, pairs: &[(&str, &str)]) -> Launcher {
     env.insert("AXONFLOW_BACKENDS".into(), json.into());
     let no_file = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
     let settings = Settings::load_on(&machine, &env, &no_file).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    Launcher::new(&settings.backends, &env)
+    Launcher::new(&settings.backends, &env, Path::new("/nowhere"))
 }
 
 fn child(launcher: &Launcher, id: &str) -> ChildPlan {
@@ -107,7 +107,7 @@ mod unix {
             source: String::new(),
         };
         let env = Environment::from([("PATH".to_owned(), OsString::from("/usr/bin:/bin"))]);
-        assert!(!child(&Launcher::new(&[entry], &env), "crm").env.contains_key("AXONFLOW_USER_TOKEN"));
+        assert!(!child(&Launcher::new(&[entry], &env, Path::new("/nowhere")), "crm").env.contains_key("AXONFLOW_USER_TOKEN"));
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl Listing {
         self.rendered.get(&list).cloned().unwrap_or_default()
     }
 
+    /// The exposed names of a backend's tools.
+    pub fn tools_of(&self, id: &str) -> impl Iterator<Item = &str> {
+        self.tools.values().filter(move |route| &*route.id == id).map(|route| &*route.exposed)
+    }
+
     /// The way to a tool.
     pub fn tool(&self, exposed: &str) -> Option<&Route> {
         self.tools.get(exposed)

@@ -3,13 +3,13 @@
 
 /// A parsed template.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub(super) struct Template {
     literals: Vec<String>,
 }
 
 impl Template {
     /// Reads a template; an unclosed brace is literal text.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let mut literals = vec![String::new()];
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -27,12 +27,12 @@ impl Template {
     }
 
     /// Length of the literal text: the longer, the more specific.
-    pub fn literal_len(&self) -> usize {
+    pub(super) fn literal_len(&self) -> usize {
         self.literals.iter().map(String::len).sum()
     }
 
     /// Whether `uri` is the template itself or could be made from it.
-    pub fn matches(&self, uri: &str) -> bool {
+    pub(super) fn matches(&self, uri: &str) -> bool {
         let Some((first, others)) = self.literals.split_first() else { return false };
         let Some(mut rest) = uri.strip_prefix(first.as_str()) else { return false };
         let Some((last, middle)) = others.split_last() else { return rest.is_empty() };

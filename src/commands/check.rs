@@ -1,0 +1,145 @@
+//! `callgate check`: the settings, the audit file, and every backend started once.
+
+use super::serve::{audits, decides};
+use super::tell;
+use crate::fault::{EXIT_CHECK, EXIT_OK, Fault};
+use crate::journal::Journal;
+use crate::settings::{self, BackendEntry, Environment, Settings};
+use crate::{log, wiring};
+use callgate_actors::call::{Call, Hints};
+use callgate_actors::directory::{self, Directory, Standing, State};
+use callgate_actors::machine::Running;
+use callgate_actors::ports::Record;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
+
+/// How long a backend may take to come up: a first start may download packages.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest name of a tool as some hosts count it: 64 less the prefix that they put before it.
+const HOST_NAME: usize = 49;
+
+/// Checks everything and writes what it found to `out`.
+pub fn run(out: &mut dyn Write) -> ExitCode {
+    let env = settings::environment();
+    let settings = match Settings::load(&env, &settings::read_file) {
+        Ok(settings) => settings,
+        Err(faults) => return tell(&faults),
+    };
+    let _log = log::init(if settings.log == "info" { "warn" } else { &settings.log });
+    match check(&settings, &env, out) {
+        Ok(true) => ExitCode::from(EXIT_OK),
+        Ok(false) => ExitCode::from(EXIT_CHECK),
+        Err(fault) => tell(&[fault]),
+    }
+}
+
+fn check(settings: &Settings, env: &Environment, out: &mut dyn Write) -> Result<bool, Fault> {
+    let failed = |error: io::Error| Fault::failure(error.to_string(), "check the system's limits and the terminal");
+    show_settings(settings, out).map_err(failed)?;
+    let records = show_audit(settings, out).map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let directory = runtime.block_on(look(settings, env))?;
+    runtime.shutdown_background();
+    let backends = show_backends(settings, &directory, out).map_err(failed)?;
+    Ok(records && backends)
+}
+
+fn show_settings(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "callgate {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "decisions   {}", decides(settings))?;
+    writeln!(out, "fail mode   {:?}", settings.fail_mode)?;
+    writeln!(out, "redaction   {:?}, engine {:?}", settings.redact_responses, settings.redact_engine)?;
+    writeln!(out, "audit       {}", audits(settings))?;
+    writeln!(out, "state       {}", settings.state_dir.display())?;
+    for note in &settings.notes {
+        writeln!(out, "note        {note}")?;
+    }
+    writeln!(out)
+}
+
+/// Whether a call could be recorded now.
+fn show_audit(settings: &Settings, out: &mut dyn Write) -> io::Result<bool> {
+    if settings.audit_log.is_none() {
+        return Ok(true);
+    }
+    let mut journal = Journal::open(wiring::journal_options(settings));
+    let nobody: Arc<str> = Arc::from("");
+    let call = Call {
+        number: 0,
+        received_at: SystemTime::now(),
+        backend: nobody.clone(),
+        tool: nobody.clone(),
+        exposed: nobody,
+        arguments: None,
+        meta: None,
+        hints: Hints::default(),
+    };
+    match journal.intent(&call) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            writeln!(out, "FAILED      {error}\n")?;
+            Ok(!settings.audit_required)
+        }
+    }
+}
+
+/// Starts the machine as a client would and waits for every backend.
+async fn look(settings: &Settings, env: &Environment) -> Result<Arc<Directory>, Fault> {
+    let failed = |error: String| Fault::failure(error, "start it again; report it if it happens twice");
+    let plan = wiring::plan(settings, env)?;
+    let mut machine = Running::start(plan, tokio::io::sink()).await.map_err(|error| failed(error.to_string()))?;
+    let reader = machine.directory();
+    let (mut client, input) = tokio::io::duplex(4096);
+    client.write_all(OPENING).await.map_err(|error| failed(error.to_string()))?;
+    let settled = |standing: &Standing| !matches!(standing.state, State::Starting);
+    let watched = async {
+        let enough = |directory: &Directory| directory.has_begun && directory.standings.iter().all(settled);
+        directory::wait(&reader, Instant::now() + PATIENCE, enough).await
+    };
+    let directory = tokio::select! {
+        directory = watched => directory,
+        why = machine.serve(input, std::future::pending()) => return Err(failed(why)),
+    };
+    machine.shut_down().await;
+    Ok(directory)
+}
+
+/// A client that declares nothing.
+const OPENING: &[u8] = br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"callgate-check","version":"1"}}}
+{"jsonrpc":"2.0","method":"notifications/initialized"}
+"#;
+
+fn show_backends(settings: &Settings, directory: &Directory, out: &mut dyn Write) -> io::Result<bool> {
+    let mut all_up = true;
+    for (entry, standing) in settings.backends.iter().zip(&directory.standings) {
+        all_up &= show_backend(entry, standing, directory, out)?;
+    }
+    Ok(all_up)
+}
+
+fn show_backend(
+    entry: &BackendEntry,
+    standing: &Standing,
+    directory: &Directory,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let why = match &standing.state {
+        State::Up(_) => None,
+        State::Starting => Some(format!("was not ready after {} s", PATIENCE.as_secs())),
+        State::Restarting { why, .. } | State::Parked { why, .. } => Some(why.to_string()),
+    };
+    if let Some(why) = why {
+        writeln!(out, "FAILED  {}  {}\n        {why}", entry.id, entry.target())?;
+        return Ok(false);
+    }
+    let tools: Vec<&str> = directory.listing.tools_of(&entry.id).collect();
+    writeln!(out, "ok      {}  {}\n        {} tools: {}", entry.id, entry.target(), tools.len(), tools.join(", "))?;
+    for name in tools.iter().filter(|name| name.len() > HOST_NAME) {
+        writeln!(out, "        note: {name} has {} characters; some hosts refuse it", name.len())?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,338 @@
+//! Requests to the policy service: one HTTP client, its headers, its limits, and what counts as an outage.
+
+use super::AxonflowOptions;
+use super::options::OptionsError;
+use super::resolver::CachingResolver;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use callgate_actors::limits::DECISION_THREADS;
+use std::io::ErrorKind;
+use std::time::{Duration, Instant, SystemTime};
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use ureq::http::{Response, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Body, Error, Proxy};
+
+/// Per connection: longest response head. With the other buffer and as many connections as decisions are asked
+/// at once, 128 × 24 KiB = 3 MiB at the worst; they are made when first used.
+const INPUT_BUFFER_BYTES: usize = 16 * 1024;
+/// Per connection: a request goes out in pieces of this size.
+const OUTPUT_BUFFER_BYTES: usize = 8 * 1024;
+/// Idle connections are closed before the 60 s after which common servers close them.
+const IDLE_CONNECTION: Duration = Duration::from_secs(50);
+/// Longest `Retry-After` that is told to anybody.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// The client of one policy service; connections are shared by all who hold it.
+pub(super) struct PolicyClient {
+    agent: Agent,
+    resolver: CachingResolver,
+    /// Without a trailing slash.
+    endpoint: String,
+    /// The headers of every request. Values that are secrets are marked sensitive, so `Debug` hides them.
+    headers: HeaderMap,
+}
+
+/// A request of ours.
+pub(super) struct Post<'a> {
+    pub(super) path: &'a str,
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
+    pub(super) body: &'a [u8],
+    /// Longest body read back, after decompression.
+    pub(super) max_reply_bytes: usize,
+    pub(super) deadline: Instant,
+}
+
+/// What came back, whatever the status.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Result<Vec<u8>, NoReply>,
+}
+
+/// Why there is no reply, or none that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NoReply {
+    /// Nobody answered. `false`: somebody did, but not with a reply.
+    pub(super) outage: bool,
+    /// What happened, to stand behind "policy service unavailable: ".
+    pub(super) text: &'static str,
+}
+
+const fn outage(text: &'static str) -> NoReply {
+    NoReply { outage: true, text }
+}
+
+const fn unreadable(text: &'static str) -> NoReply {
+    NoReply { outage: false, text }
+}
+
+impl PolicyClient {
+    pub(super) fn new(options: &AxonflowOptions) -> Result<Self, OptionsError> {
+        let (endpoint, uri) = endpoint(&options.endpoint)?;
+        let resolver = CachingResolver::default();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(proxy_for(&uri, |name| std::env::var(name).ok()))
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+            .user_agent(format!("callgate/{}", options.client_version))
+            .input_buffer_size(INPUT_BUFFER_BYTES)
+            .output_buffer_size(OUTPUT_BUFFER_BYTES)
+            .max_idle_connections(DECISION_THREADS)
+            .max_idle_connections_per_host(DECISION_THREADS)
+            .max_idle_age(IDLE_CONNECTION)
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver.clone());
+        Ok(Self { agent, resolver, endpoint, headers: common_headers(options)? })
+    }
+
+    /// Sends one request and reads the reply. A connection that broke before any reply, as a pooled one may have
+    /// while it lay idle, is replaced once; nothing else is tried twice.
+    pub(super) fn post(&self, post: &Post<'_>) -> Result<Reply, NoReply> {
+        let sent = match self.send(post, IDLE_CONNECTION) {
+            Err(Error::Io(e)) if is_broken(e.kind()) => self.send(post, Duration::ZERO),
+            sent => sent,
+        };
+        let response = sent.map_err(|e| {
+            self.resolver.forget();
+            no_reply(&e)
+        })?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|v| retry_after(v, SystemTime::now()));
+        let body = response
+            .into_body()
+            .into_with_config()
+            .limit(post.max_reply_bytes as u64)
+            .read_to_vec()
+            .map_err(|e| broken_body(&e));
+        Ok(Reply { status, retry_after, body })
+    }
+
+    fn send(&self, post: &Post<'_>, max_idle: Duration) -> Result<Response<Body>, Error> {
+        let left = post.deadline.saturating_duration_since(Instant::now());
+        let mut request = self
+            .agent
+            .post(format!("{}{}", self.endpoint, post.path))
+            .config()
+            .timeout_global(Some(left))
+            .max_idle_age(max_idle)
+            .build();
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(self.headers.clone());
+            headers.extend(post.headers.iter().cloned());
+        }
+        request.send(post.body)
+    }
+}
+
+/// Trims the endpoint's trailing slashes and checks that it is an HTTP URL.
+fn endpoint(text: &str) -> Result<(String, Uri), OptionsError> {
+    let trimmed = text.trim().trim_end_matches('/');
+    let uri: Uri = trimmed.parse().map_err(|_| OptionsError::Endpoint)?;
+    let usable = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.query().is_none();
+    if usable { Ok((trimmed.to_owned(), uri)) } else { Err(OptionsError::Endpoint) }
+}
+
+fn common_headers(options: &AxonflowOptions) -> Result<HeaderMap, OptionsError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(secret) = options.client_secret.as_deref().filter(|s| !s.is_empty()) {
+        let basic = STANDARD.encode(format!("{}:{secret}", options.client_id));
+        let mut value = header_value("AXONFLOW_CLIENT_SECRET", &format!("Basic {basic}"))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let client = format!("mcp-proxy/{}", options.client_version);
+    let named = [
+        ("x-user-email", "AXONFLOW_LEADER_EMAIL", options.leader_email.as_str()),
+        ("x-session-id", "AXONFLOW_SESSION_ID", options.session_id.as_str()),
+        ("x-axonflow-client", "the version", client.as_str()),
+    ];
+    for (header, setting, text) in named.into_iter().filter(|(_, _, text)| !text.is_empty()) {
+        headers.insert(HeaderName::from_static(header), header_value(setting, text)?);
+    }
+    if let Some(audience) = options.pep_audience.as_deref().filter(|a| !a.is_empty()) {
+        let value = header_value("AXONFLOW_PEP_AUDIENCE", &handshake(&options.gateway_id, audience)?)?;
+        headers.insert(HeaderName::from_static("x-axonflow-pep-handshake"), value);
+    }
+    Ok(headers)
+}
+
+fn header_value(setting: &'static str, text: &str) -> Result<HeaderValue, OptionsError> {
+    HeaderValue::from_str(text).map_err(|_| OptionsError::NotAHeader { setting })
+}
+
+/// `X-Axonflow-PEP-Handshake` (the AxonFlow contract, section 1.4): base64url of a JSON object without padding.
+fn handshake(pep_id: &str, audience: &str) -> Result<String, OptionsError> {
+    let follows = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    let valid = audience.len() <= 128
+        && audience.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+        && audience.bytes().all(follows);
+    if !valid {
+        return Err(OptionsError::Audience);
+    }
+    let hello = serde_json::json!({
+        "profile_version": 1,
+        "pep_id": pep_id,
+        "audience": audience,
+        "capabilities": [{"type": "field_redact", "version": 1}],
+    });
+    Ok(URL_SAFE_NO_PAD.encode(hello.to_string()))
+}
+
+/// The HTTP proxy that the environment names for this address: never for loopback nor for what `NO_PROXY` lists;
+/// `HTTPS_PROXY` for https, `HTTP_PROXY` for http, else `ALL_PROXY`, else the system's (Windows).
+fn proxy_for(uri: &Uri, env: impl Fn(&str) -> Option<String>) -> Option<Proxy> {
+    if uri.host().is_none_or(is_loopback) {
+        return None;
+    }
+    let any = Proxy::try_from_env();
+    if any.as_ref().is_some_and(|proxy| proxy.is_no_proxy(uri)) {
+        return None;
+    }
+    let by_scheme = if uri.scheme_str() == Some("https") {
+        ["HTTPS_PROXY", "https_proxy"]
+    } else {
+        ["HTTP_PROXY", "http_proxy"]
+    };
+    let set = |name: &&str| env(name).filter(|value| !value.trim().is_empty());
+    let named = by_scheme.iter().chain(&["ALL_PROXY", "all_proxy"]).find_map(set);
+    match named {
+        Some(url) => Proxy::new(url.trim()).ok(),
+        // With any variable of the family set, the environment has spoken: no proxy for this scheme.
+        None if ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]
+            .iter()
+            .any(|n| set(n).is_some()) =>
+        {
+            None
+        }
+        None => any.filter(|_| cfg!(windows)),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The connection went away, as an idle one does when the server closed it.
+fn is_broken(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
+/// Tells an outage from an answer that is none. What is not known to be an outage is not one: a certificate that
+/// does not hold, or something that does not speak HTTP, must not open a gate.
+fn no_reply(error: &Error) -> NoReply {
+    use ErrorKind::{
+        AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, NotConnected,
+        TimedOut,
+    };
+    match error {
+        Error::Timeout(_) => outage("it did not answer in time"),
+        Error::HostNotFound => outage("its host name was not found"),
+        Error::ConnectionFailed => outage("it could not be connected"),
+        Error::Io(e) => match e.kind() {
+            ConnectionRefused => outage("the connection was refused"),
+            HostUnreachable | NetworkUnreachable | NetworkDown | AddrNotAvailable => {
+                outage("the network does not reach it")
+            }
+            TimedOut => outage("it did not answer in time"),
+            NotConnected => outage("the connection broke"),
+            kind if is_broken(kind) => outage("the connection broke"),
+            _ => unreadable("the connection failed, perhaps its certificate is not trusted"),
+        },
+        Error::Tls(_) | Error::Rustls(_) => unreadable("its certificate or TLS version was not accepted"),
+        Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
+            unreadable("the HTTP proxy refused to connect")
+        }
+        Error::LargeResponseHeader(..) => unreadable("its answer's head is too large"),
+        _ => unreadable("its answer is not HTTP that can be read"),
+    }
+}
+
+/// A reply whose body cannot be had is no outage, somebody did answer; only silence in the middle of it is.
+fn broken_body(error: &Error) -> NoReply {
+    match error {
+        Error::Timeout(_) => outage("it did not finish its answer in time"),
+        Error::BodyExceedsLimit(_) => unreadable("its answer is too large"),
+        _ => unreadable("its answer broke off"),
+    }
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds or an HTTP date.
+fn retry_after(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(text: &str) -> Option<u64> {
+        let now = httpdate::parse_http_date("Fri, 20 Nov 2026 12:00:00 GMT").expect("a date");
+        retry_after(&HeaderValue::from_str(text).expect("a header"), now).map(|d| d.as_secs())
+    }
+
+    #[test]
+    fn w39_retry_after_is_seconds_or_a_date_and_bounded() {
+        assert_eq!(wait("7"), Some(7));
+        assert_eq!(wait(" 0 "), Some(0));
+        assert_eq!(wait("Fri, 20 Nov 2026 12:01:30 GMT"), Some(90));
+        assert_eq!(wait("Fri, 20 Nov 2026 11:00:00 GMT"), Some(0), "a date in the past");
+        assert_eq!(wait("99999999999"), Some(3600));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-1"), None);
+    }
+
+    #[test]
+    fn endpoints_are_http_urls() {
+        assert_eq!(endpoint("http://localhost:8080//").expect("good").0, "http://localhost:8080");
+        assert_eq!(endpoint("https://p.example/base/").expect("good").0, "https://p.example/base");
+        for bad in ["", "localhost:8080", "ftp://x", "http://", "not a url", "http://x/?a=b"] {
+            assert!(endpoint(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_never_stands_before_loopback() {
+        let proxied = |uri: &str, set: &str| {
+            let env = |name: &str| (name == set).then(|| "http://proxy.example:3128".to_owned());
+            proxy_for(&uri.parse().expect("a URI"), env).is_some()
+        };
+        for local in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "http://a.localhost"] {
+            assert!(!proxied(local, "HTTP_PROXY") && !proxied(local, "ALL_PROXY"), "{local}");
+        }
+    }
+
+    #[test]
+    fn unknown_failures_are_no_outage() {
+        assert!(no_reply(&Error::Io(ErrorKind::ConnectionRefused.into())).outage);
+        assert!(no_reply(&Error::HostNotFound).outage);
+        assert!(!no_reply(&Error::Io(ErrorKind::InvalidData.into())).outage, "a bad certificate");
+        assert!(!no_reply(&Error::Tls("bad")).outage);
+        assert!(!no_reply(&Error::TooManyRedirects).outage);
+    }
+
+    #[test]
+    fn the_handshake_is_a_json_object_in_base64url() {
+        let decoded = URL_SAFE_NO_PAD.decode(handshake("gw", "team.a:1").expect("good")).expect("base64url");
+        let hello: serde_json::Value = serde_json::from_slice(&decoded).expect("JSON");
+        assert_eq!(hello["audience"], "team.a:1");
+        assert_eq!(hello["capabilities"][0]["type"], "field_redact");
+        for bad in [".a", "a b", "ä", &"a".repeat(129)] {
+            assert!(handshake("gw", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The only file that knows both worlds: turns settings into the four ports and the plan of the machine.
+
+use crate::fault::Fault;
+use crate::journal::{Journal, JournalOptions};
+use crate::launch::Launcher;
+use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
+use crate::pdp::embedded::EmbeddedPdp;
+use crate::redact::port::{LocalRedactor, RedactMode};
+use crate::redact::{self, Redactor};
+use crate::response_plane::{Engine, ResponsePlane};
+use crate::secret::Secret;
+use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
+use callgate_actors::audit::OpenJournal;
+use callgate_actors::flow::FlowSettings;
+use callgate_actors::guardian::Guardian;
+use callgate_actors::limits::DECISION_THREADS;
+use callgate_actors::machine::Plan;
+use callgate_actors::ports::{Decide, Redact};
+use callgate_actors::session::Identity;
+use std::sync::Arc;
+
+/// Our name on the wire; hosts put it before tool names, so it is short.
+const NAME: &str = "callgate";
+/// The hidden command that runs the guardian.
+pub const GUARDIAN_COMMAND: &str = "guardian";
+
+/// The plan of the machine that these settings describe.
+pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
+    let (decide, remote) = decision_point(settings)?;
+    let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
+    Ok(Plan {
+        ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
+        name_budget: settings.tool_name_max,
+        max_line: settings.max_line_bytes,
+        flow: flow(settings),
+        identity: identity(settings),
+        guardian: guardian(),
+        redactor_threads: match settings.redact_engine {
+            RedactEngine::Local => std::thread::available_parallelism().map_or(1, usize::from),
+            RedactEngine::Remote | RedactEngine::Both => DECISION_THREADS,
+        },
+        seed: fastrand::u64(..),
+        decide,
+        redact: response_plane(settings, remote),
+        journal: journal(settings),
+        launch: Arc::new(launch),
+    })
+}
+
+type CheckOutput = crate::pdp::axonflow::CheckOutput;
+
+fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
+    match settings.pdp {
+        Pdp::Embedded => {
+            let engine = EmbeddedPdp::new().map_err(|error| {
+                Fault::failure(format!("the embedded rules do not compile: {error}"), "report this build as broken")
+            })?;
+            Ok((Arc::new(engine), None))
+        }
+        Pdp::Axonflow => {
+            let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
+                Fault::settings("AXONFLOW_ENDPOINT", error.to_string(), "correct the AXONFLOW_ settings")
+            })?;
+            let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
+            Ok((Arc::new(pdp), remote))
+        }
+    }
+}
+
+fn axonflow_options(settings: &Settings) -> AxonflowOptions {
+    let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (platform, identity) = (&settings.platform, &settings.identity);
+    AxonflowOptions {
+        endpoint: platform.endpoint.clone(),
+        client_id: platform.client_id.clone(),
+        client_secret: secret(&platform.client_secret),
+        user_token: secret(&platform.user_token),
+        tenant_id: text(&identity.tenant_id),
+        org_id: text(&identity.org_id),
+        gateway_id: identity.gateway_id.clone(),
+        session_id: identity.session_id.clone(),
+        leader_email: text(&identity.leader_email),
+        ai_agent: identity.ai_agent.clone(),
+        pep_audience: platform.pep_audience.clone(),
+        decide_timeout: settings.decide_timeout,
+        client_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn response_plane(settings: &Settings, remote: Option<CheckOutput>) -> Arc<dyn Redact> {
+    let card_match = match settings.card_match {
+        CardMatch::Loose => redact::CardMatch::Loose,
+        CardMatch::Precise => redact::CardMatch::Precise,
+    };
+    let mode = match settings.redact_responses {
+        RedactResponses::Always => RedactMode::Always,
+        RedactResponses::OnObligation => RedactMode::OnObligation,
+        RedactResponses::Off => RedactMode::Off,
+    };
+    let engine = match settings.redact_engine {
+        RedactEngine::Local => Engine::Local,
+        RedactEngine::Remote => Engine::Remote,
+        RedactEngine::Both => Engine::Both,
+    };
+    let local = Redactor::new(redact::Options { card_match, ..redact::Options::default() });
+    Arc::new(ResponsePlane::new(LocalRedactor::new(local, mode), remote, engine, mode != RedactMode::Off))
+}
+
+fn journal(settings: &Settings) -> OpenJournal {
+    let options = journal_options(settings);
+    Arc::new(move || Box::new(Journal::open(options.clone())))
+}
+
+/// What the journal is told.
+pub fn journal_options(settings: &Settings) -> JournalOptions {
+    JournalOptions {
+        path: settings.audit_log.clone(),
+        required: settings.audit_required,
+        session_id: settings.identity.session_id.clone(),
+        leader_email: settings.identity.leader_email.clone().unwrap_or_default(),
+        ai_agent: settings.identity.ai_agent.clone(),
+        gateway_id: settings.identity.gateway_id.clone(),
+    }
+}
+
+fn flow(settings: &Settings) -> FlowSettings {
+    let own = settings.backends.iter().map(|entry| entry.timeout.unwrap_or(settings.backend_timeout));
+    FlowSettings {
+        decide_timeout: settings.decide_timeout,
+        backend_timeouts: own.collect(),
+        call_budget: settings.call_budget,
+        list_wait: settings.list_wait,
+        fail_open: fails_open(settings),
+    }
+}
+
+/// With the platform as redactor an outage takes the response plane away too: a call that ran could not be answered,
+/// so an open fail mode does not hold there.
+fn fails_open(settings: &Settings) -> bool {
+    settings.fail_mode == FailMode::Open
+        && (settings.redact_engine == RedactEngine::Local || settings.redact_responses == RedactResponses::Off)
+}
+
+fn identity(settings: &Settings) -> Identity {
+    let ids: Vec<&str> = settings.backends.iter().map(|entry| entry.id.as_str()).collect();
+    Identity {
+        name: NAME.into(),
+        title: "Callgate".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        preamble: format!(
+            "These tools are governed: every call is checked before it runs, and personal data in answers is replaced \
+             by tokens such as [REDACTED:email]. A refused call says why; change the request or ask the person \
+             rather than repeating it. Servers behind this gate: {}.",
+            ids.join(", ")
+        ),
+    }
+}
+
+/// The guardian is this program again; where it cannot be named, children are still ended on an orderly exit.
+fn guardian() -> Option<Guardian> {
+    match std::env::current_exe() {
+        Ok(program) => Some(Guardian::new(program, vec![GUARDIAN_COMMAND.into()])),
+        Err(error) => {
+            tracing::warn!("this program's own path is unknown ({error}); children may outlive a kill -9");
+            None
+        }
+    }
+}
