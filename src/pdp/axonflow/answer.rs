@@ -26,15 +26,18 @@ pub(super) struct Answer {
     pub(super) pending: Option<PendingApproval>,
 }
 
+impl Answer {
+    /// An answer without obligations and approvals.
+    pub(super) fn bare(decision: Decision) -> Self {
+        Self { decision, obligations: Vec::new(), pending: None }
+    }
+}
+
 /// Reads the body of a 200. `our_trace` stands where the service names none.
 pub(super) fn read(body: &[u8], our_trace: &str) -> Answer {
     let Ok(answer) = serde_json::from_slice::<DecideAnswer>(body) else {
         let text = "policy service unavailable: its answer is not a decision that can be read".to_owned();
-        return Answer {
-            decision: no_decision(false, text, our_trace),
-            obligations: Vec::new(),
-            pending: None,
-        };
+        return Answer::bare(no_decision(false, text, our_trace));
     };
     let mut reasons: Vec<String> =
         answer.reasons.unwrap_or_default().iter().map(|r| clean(r, REASON_BYTES)).collect();

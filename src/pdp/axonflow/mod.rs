@@ -115,39 +115,29 @@ impl Decide for AxonflowPdp {
         };
         let held = self.open_approval(call);
         let approval = held.as_ref().map(|(_, id)| id.as_str());
-        match self.ask(&request, &trace, approval, deadline) {
-            Ok(answer) => {
-                self.keep_approval(call, held.map(|(digest, _)| digest), &answer);
-                self.fulfil(call, answer, deadline)
-            }
-            Err(no_answer) => no_answer,
-        }
+        let answer = self.ask(&request, &trace, approval, deadline);
+        self.keep_approval(call, held.map(|(digest, _)| digest), &answer);
+        self.fulfil(call, answer, deadline)
     }
 }
 
 impl AxonflowPdp {
-    /// One round trip with the breaker before and behind it; `Err` is a decision that is none.
-    fn ask(
-        &self,
-        body: &[u8],
-        trace: &Trace,
-        approval: Option<&str>,
-        deadline: Instant,
-    ) -> Result<Answer, Decision> {
+    /// One round trip with the breaker before and behind it.
+    fn ask(&self, body: &[u8], trace: &Trace, approval: Option<&str>, deadline: Instant) -> Answer {
+        let none =
+            |outage, reason, after| Answer::bare(retry_in(no_decision(outage, reason, &trace.id), after));
         let now = Instant::now();
         let deadline = deadline.min(now + self.shared.timeout);
         if deadline <= now {
-            return Err(no_decision(true, unavailable("no time was left to ask it"), &trace.id));
+            return none(true, unavailable("no time was left to ask it"), None);
         }
         let probe = match self.breaker().ask(now, deadline) {
             Permission::Ask { probe } => probe,
             Permission::FailFast { retry_after } => {
-                let decision = no_decision(true, unavailable("it has not answered lately"), &trace.id);
-                return Err(retry_in(decision, Some(retry_after)));
+                return none(true, unavailable("it has not answered lately"), Some(retry_after));
             }
             Permission::Wait { retry_after, status } => {
-                let decision = no_decision(false, refusal::still_waiting(status, retry_after), &trace.id);
-                return Err(retry_in(decision, Some(retry_after)));
+                return none(false, refusal::still_waiting(status, retry_after), Some(retry_after));
             }
         };
         let headers = decide_headers(trace, approval);
@@ -155,15 +145,13 @@ impl AxonflowPdp {
         let heard = Heard::from(self.shared.http.post(&post));
         self.report(&heard, probe);
         match heard {
-            Heard::Body(body) => Ok(answer::read(&body, &trace.id)),
-            Heard::Nothing(no_reply) => {
-                Err(no_decision(no_reply.outage, unavailable(no_reply.text), &trace.id))
-            }
+            Heard::Body(body) => answer::read(&body, &trace.id),
+            Heard::Nothing(no_reply) => none(no_reply.outage, unavailable(no_reply.text), None),
             Heard::Refused { refusal, retry_after, .. } => {
-                let mut decision = no_decision(refusal.outage, refusal.text, &trace.id);
-                decision.decision_id = answer::decision_id(&refusal.decision_id);
-                decision.trace_id = answer::trace_id(Some(&refusal.trace_id), &trace.id);
-                Err(retry_in(decision, retry_after))
+                let mut answer = none(refusal.outage, refusal.text, retry_after);
+                answer.decision.decision_id = answer::decision_id(&refusal.decision_id);
+                answer.decision.trace_id = answer::trace_id(Some(&refusal.trace_id), &trace.id);
+                answer
             }
         }
     }

@@ -77,9 +77,11 @@ fn meaning(status: u16, outage: bool) -> String {
             );
         }
         _ if outage => return format!("policy service unavailable: status {status} without a word"),
-        400..=499 => return format!("policy service refused the request ({status})"),
-        500..=599 => return format!("policy service failed to decide ({status})"),
-        _ => return format!("policy service gave an unexpected status ({status})"),
+        _ => match status / 100 {
+            4 => return format!("policy service refused the request ({status})"),
+            5 => return format!("policy service failed to decide ({status})"),
+            _ => return format!("policy service gave an unexpected status ({status})"),
+        },
     };
     text.to_owned()
 }

@@ -41,7 +41,7 @@ impl CheckOutput {
         };
         match answer {
             Some(answer) if !answer.allowed => Err(blocked(&answer)),
-            Some(answer) if reply.status == 200 => masked(answer).map_err(|reason| withheld(reason)),
+            Some(answer) if reply.status == 200 => masked(answer).map_err(withheld),
             None if reply.status == 200 => Err(withheld("the policy service's answer cannot be read")),
             _ => Err(withheld(&refusal::read(reply.status, Some(body), reply.retry_after).text)),
         }
