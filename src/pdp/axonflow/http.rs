@@ -75,7 +75,7 @@ impl PolicyClient {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .proxy(proxy_for(&uri, |name| std::env::var(name).ok()))
+            .proxy(proxy_for(&uri))
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .user_agent(format!("callgate/{}", options.client_version))
             .input_buffer_size(INPUT_BUFFER_BYTES)
@@ -184,34 +184,38 @@ fn handshake(pep_id: &str, audience: &str) -> Result<String, OptionsError> {
     Ok(URL_SAFE_NO_PAD.encode(hello.to_string()))
 }
 
-/// The HTTP proxy that the environment names for this address: never for loopback nor for what `NO_PROXY` lists;
-/// `HTTPS_PROXY` for https, `HTTP_PROXY` for http, else `ALL_PROXY`, else the system's (Windows).
-fn proxy_for(uri: &Uri, env: impl Fn(&str) -> Option<String>) -> Option<Proxy> {
+/// The HTTP proxy that the environment names for this address, else the system's (Windows); never for loopback nor
+/// for what `NO_PROXY` lists.
+fn proxy_for(uri: &Uri) -> Option<Proxy> {
     if uri.host().is_none_or(is_loopback) {
         return None;
     }
-    let any = Proxy::try_from_env();
-    if any.as_ref().is_some_and(|proxy| proxy.is_no_proxy(uri)) {
+    let system = Proxy::try_from_env();
+    if system.as_ref().is_some_and(|proxy| proxy.is_no_proxy(uri)) {
         return None;
     }
+    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    match proxy_url(uri, env) {
+        Some(url) => Proxy::new(url.trim()).ok(),
+        // A variable for the other scheme alone means: no proxy for this one.
+        None if ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]
+            .iter()
+            .any(|n| env(n).is_some()) =>
+        {
+            None
+        }
+        None => system.filter(|_| cfg!(windows)),
+    }
+}
+
+/// `HTTPS_PROXY` for https, `HTTP_PROXY` for http, else `ALL_PROXY`; each in capitals or small letters.
+fn proxy_url(uri: &Uri, env: impl Fn(&str) -> Option<String>) -> Option<String> {
     let by_scheme = if uri.scheme_str() == Some("https") {
         ["HTTPS_PROXY", "https_proxy"]
     } else {
         ["HTTP_PROXY", "http_proxy"]
     };
-    let set = |name: &&str| env(name).filter(|value| !value.trim().is_empty());
-    let named = by_scheme.iter().chain(&["ALL_PROXY", "all_proxy"]).find_map(set);
-    match named {
-        Some(url) => Proxy::new(url.trim()).ok(),
-        // With any variable of the family set, the environment has spoken: no proxy for this scheme.
-        None if ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]
-            .iter()
-            .any(|n| set(n).is_some()) =>
-        {
-            None
-        }
-        None => any.filter(|_| cfg!(windows)),
-    }
+    by_scheme.into_iter().chain(["ALL_PROXY", "all_proxy"]).find_map(env)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -306,14 +310,21 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_never_stands_before_loopback() {
-        let proxied = |uri: &str, set: &str| {
-            let env = |name: &str| (name == set).then(|| "http://proxy.example:3128".to_owned());
-            proxy_for(&uri.parse().expect("a URI"), env).is_some()
+    fn a_proxy_is_chosen_by_scheme_and_never_stands_before_loopback() {
+        let chosen = |uri: &str, set: &[&str]| {
+            let env = |name: &str| set.contains(&name).then(|| name.to_owned());
+            proxy_url(&uri.parse().expect("a URI"), env)
         };
+        let all = ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"];
+        assert_eq!(chosen("https://p.example", &all).as_deref(), Some("HTTPS_PROXY"));
+        assert_eq!(chosen("http://p.example", &all).as_deref(), Some("http_proxy"));
+        assert_eq!(chosen("http://p.example", &["ALL_PROXY"]).as_deref(), Some("ALL_PROXY"));
+        assert_eq!(chosen("http://p.example", &["HTTPS_PROXY"]), None);
         for local in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "http://a.localhost"] {
-            assert!(!proxied(local, "HTTP_PROXY") && !proxied(local, "ALL_PROXY"), "{local}");
+            let uri: Uri = local.parse().expect("a URI");
+            assert!(uri.host().is_some_and(is_loopback), "{local}");
         }
+        assert!(!is_loopback("localhost.example") && !is_loopback("10.0.0.1"));
     }
 
     #[test]

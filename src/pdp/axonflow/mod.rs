@@ -42,6 +42,8 @@ const DECIDE: &str = "/api/v1/decide";
 const CONNECTOR_TYPE: &str = "claude-desktop-proxy";
 /// Longest body to and from the decision plane and check-input (the AxonFlow contract, section 1.1).
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Longest time of one request, whatever is set.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What both planes need to talk to one service.
 struct Shared {
@@ -74,7 +76,7 @@ impl AxonflowPdp {
             client_id: options.client_id.clone(),
             tenant_id: options.tenant_id.clone(),
             user_token: Credential::new(options.user_token.as_deref()),
-            timeout: options.decide_timeout,
+            timeout: options.decide_timeout.min(LONGEST_TIMEOUT),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -288,7 +288,13 @@ fn a_refused_connection_is_an_outage() {
     let endpoint = format!("http://{}", listener.local_addr().expect("address"));
     drop(listener);
     let pdp = AxonflowPdp::new(&options(&endpoint)).expect("options");
-    assert_eq!(outage(&decide(&pdp, &call(""))), Some(true));
+    for n in 0..breaker::OUTAGES_TO_OPEN {
+        let decision = decide(&pdp, &call(""));
+        assert_eq!((outage(&decision), retry_after(&decision)), (Some(true), None), "call {n} was asked");
+    }
+    let decision = decide(&pdp, &call(""));
+    assert_eq!(outage(&decision), Some(true));
+    assert!(retry_after(&decision).is_some(), "the breaker is open: {decision:?}");
 }
 
 #[test]

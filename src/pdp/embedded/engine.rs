@@ -26,8 +26,9 @@ const PIECES: &[(&str, &str)] = &[
 pub(super) struct Engine {
     rules: Vec<&'static Rule>,
     triggers: Regex,
-    /// All patterns of all rules, in order; `rows` says which rule and pattern each index is.
-    set: RegexSet,
+    /// All patterns of all rules, in order; `rows` says which rule and pattern each index is. Compiled when first
+    /// needed, which takes some milliseconds that a start need not wait for.
+    set: OnceLock<Option<RegexSet>>,
     rows: Vec<Row>,
 }
 
@@ -41,23 +42,27 @@ struct Row {
 impl Engine {
     pub(super) fn new(tables: &[&'static [Rule]]) -> Result<Self, regex::Error> {
         let rules: Vec<&'static Rule> = tables.iter().flat_map(|table| table.iter()).collect();
-        let mut rows = Vec::new();
-        let mut texts = Vec::new();
-        for (rule, pattern) in
-            rules.iter().enumerate().flat_map(|(i, r)| r.patterns.iter().map(move |p| (i, p)))
-        {
-            rows.push(Row { rule, pattern, alone: OnceLock::new() });
-            texts.push(expand(pattern.regex));
-        }
+        let patterns =
+            rules.iter().enumerate().flat_map(|(i, rule)| rule.patterns.iter().map(move |p| (i, p)));
+        let rows = patterns.map(|(rule, pattern)| Row { rule, pattern, alone: OnceLock::new() }).collect();
         let mut triggers: Vec<String> = rules.iter().map(|rule| expand(rule.trigger)).collect();
         triggers.sort_unstable();
         triggers.dedup();
-        let set = RegexSetBuilder::new(texts)
-            .case_insensitive(true)
-            .dot_matches_new_line(true)
-            .unicode(false)
-            .build()?;
-        Ok(Self { rules, triggers: build(&triggers.join("|"))?, set, rows })
+        Ok(Self { triggers: build(&triggers.join("|"))?, rules, set: OnceLock::new(), rows })
+    }
+
+    /// All patterns; `None` if they do not compile, which the tests exclude for the shipped ones.
+    pub(super) fn set(&self) -> Option<&RegexSet> {
+        let compile = || {
+            let texts = self.rows.iter().map(|row| expand(row.pattern.regex));
+            RegexSetBuilder::new(texts)
+                .case_insensitive(true)
+                .dot_matches_new_line(true)
+                .unicode(false)
+                .build()
+                .ok()
+        };
+        self.set.get_or_init(compile).as_ref()
     }
 
     pub(super) fn rules(&self) -> impl Iterator<Item = &'static Rule> {
@@ -69,18 +74,20 @@ impl Engine {
         if !leaves.blocks().any(|block| self.triggers.is_match(block)) {
             return Vec::new();
         }
+        // Rules that cannot be asked find everything.
+        let Some(set) = self.set() else { return self.rules.clone() };
         let mut hits = vec![false; self.rules.len()];
         for leaf in leaves.each() {
-            self.search(leaf, &mut hits, |_| true);
+            self.search(set, leaf, &mut hits, |_| true);
         }
         if let Some(together) = leaves.together() {
-            self.search(together, &mut hits, |rule| rule.scope == Scope::Together);
+            self.search(set, together, &mut hits, |rule| rule.scope == Scope::Together);
         }
         self.rules.iter().zip(hits).filter_map(|(rule, hit)| hit.then_some(*rule)).collect()
     }
 
-    fn search(&self, text: &[u8], hits: &mut [bool], asked: impl Fn(&Rule) -> bool) {
-        for row in self.set.matches(text).into_iter().map(|i| &self.rows[i]) {
+    fn search(&self, set: &RegexSet, text: &[u8], hits: &mut [bool], asked: impl Fn(&Rule) -> bool) {
+        for row in set.matches(text).into_iter().map(|i| &self.rows[i]) {
             if !hits[row.rule] && asked(self.rules[row.rule]) {
                 hits[row.rule] = row.is_confirmed(text);
             }
@@ -137,12 +144,43 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_has_the_trigger_it_needs() {
+        for rule in Engine::new(&[sql::RULES, shell::RULES]).expect("compiles").rules() {
+            let alone = Engine::new(&[std::slice::from_ref(rule)]).expect("compiles");
+            for sample in rule.must {
+                assert_eq!(found(&alone, sample), [rule.policy_id], "{sample:?}");
+            }
+        }
+    }
+
+    #[test]
     fn no_counter_sample_is_found_by_any_rule() {
         let engine = Engine::new(&[sql::RULES, shell::RULES]).expect("compiles");
         let samples = engine.rules().flat_map(|rule| rule.must_not);
         let wrong: Vec<_> =
             samples.map(|s| (s, found(&engine, s))).filter(|(_, ids)| !ids.is_empty()).collect();
         assert!(wrong.is_empty(), "found: {wrong:#?}");
+    }
+
+    #[test]
+    fn patterns_that_do_not_compile_find_everything() {
+        static BROKEN: &[Rule] =
+            &[Rule { trigger: "x", patterns: &[crate::pdp::embedded::rule::any("(")], ..NOTHING }];
+        const NOTHING: Rule = Rule {
+            policy_id: "broken",
+            name: "",
+            category: "",
+            severity: crate::pdp::embedded::Severity::Low,
+            action: crate::pdp::embedded::Action::Block,
+            scope: Scope::Each,
+            trigger: "",
+            patterns: &[],
+            must: &[],
+            must_not: &[],
+        };
+        let engine = Engine::new(&[BROKEN]).expect("the triggers compile");
+        assert_eq!(found(&engine, "x"), ["broken"]);
+        assert!(Engine::new(&[sql::RULES, shell::RULES]).expect("compiles").set().is_some());
     }
 
     #[test]
