@@ -1,1 +1,3 @@
 //! What calls mean: settings, decisions, redaction, journal, commands.
+
+pub mod redact;

@@ -1,0 +1,126 @@
+//! Payment card numbers: by the documented loose rule, or by sum and issuer.
+
+use super::{CardMatch, DigitQuestion, opaque};
+use crate::redact::limits::MAX_DIGITS;
+use crate::redact::window::{Candidate, Span};
+
+/// Fewest digits of a card number.
+const MIN_CARD_DIGITS: usize = 13;
+
+/// Bounds of number types that programs and schemas are full of: 2^53 - 1, 2^53, 2^63 - 1, 2^63.
+const TYPE_BOUNDS: [&[u8]; 4] =
+    [b"9007199254740991", b"9007199254740992", b"9223372036854775807", b"9223372036854775808"];
+
+/// How cards are printed in groups.
+const PRINTED: [&[usize]; 11] = [
+    &[4, 4, 4, 4],
+    &[4, 6, 5],
+    &[4, 6, 4],
+    &[4, 4, 4, 1],
+    &[4, 4, 4, 2],
+    &[4, 4, 4, 3],
+    &[4, 4, 5],
+    &[6, 13],
+    &[4, 4, 4, 4, 1],
+    &[4, 4, 4, 4, 2],
+    &[4, 4, 4, 4, 3],
+];
+
+/// Issuer networks: first and last prefix, digits of the prefix, fewest and most digits of the number.
+const ISSUERS: [(u32, u32, usize, usize, usize); 22] = [
+    (4, 4, 1, 13, 19),
+    (51, 55, 2, 16, 16),
+    (2221, 2720, 4, 16, 16),
+    (34, 34, 2, 15, 15),
+    (37, 37, 2, 15, 15),
+    (6011, 6011, 4, 16, 19),
+    (644, 649, 3, 16, 19),
+    (65, 65, 2, 16, 19),
+    (300, 305, 3, 14, 19),
+    (36, 36, 2, 14, 19),
+    (38, 39, 2, 14, 19),
+    (3528, 3589, 4, 16, 19),
+    (62, 62, 2, 16, 19),
+    (81, 82, 2, 16, 16),
+    (508, 508, 3, 16, 16),
+    (60, 60, 2, 16, 16),
+    (2200, 2204, 4, 16, 19),
+    (5018, 5020, 4, 13, 19),
+    (5038, 5038, 4, 13, 19),
+    (5893, 5893, 4, 13, 19),
+    (6304, 6304, 4, 13, 19),
+    (6759, 6763, 4, 13, 19),
+];
+
+/// A card number. With the loose rule any 13 to 19 digits in one piece or in the groups of a printed card; in other
+/// groups, as with the precise rule, only what passes the sum and starts like a card.
+pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
+    let around = question.around;
+    let mut longest = None;
+    let mut sure = None;
+    for candidate in question.groups.candidates() {
+        let total = candidate.total();
+        if !(MIN_CARD_DIGITS..=MAX_DIGITS).contains(&total) {
+            continue;
+        }
+        let one_piece = candidate.lengths().len() == 1;
+        let spared = one_piece && (around.is_fraction() || TYPE_BOUNDS.contains(&candidate.digits()));
+        if spared || opaque::in_hexadecimal(around, candidate.span()) {
+            continue;
+        }
+        let checked = is_issued(candidate.digits()) && passes_luhn(candidate.digits());
+        if checked && is_groupable(&candidate) {
+            sure = Some(candidate.span());
+        }
+        if one_piece || (is_printed(&candidate) && !is_years(&candidate)) {
+            longest = Some(candidate.span());
+        }
+    }
+    match question.card_match {
+        CardMatch::Loose => sure.or(longest),
+        CardMatch::Precise => sure,
+    }
+}
+
+/// Whether the groups may belong to one number: one piece, or several of at least two digits none of which is a
+/// whole number of its own.
+fn is_groupable(candidate: &Candidate<'_>) -> bool {
+    let lengths = candidate.lengths();
+    let parts = |length: &usize| (2..MIN_CARD_DIGITS).contains(length);
+    lengths.len() == 1
+        || is_printed(candidate)
+        || (!candidate.separators().contains(&b'.') && lengths.iter().all(parts))
+}
+
+fn is_printed(candidate: &Candidate<'_>) -> bool {
+    candidate.is_even(b" -") && PRINTED.contains(&candidate.lengths())
+}
+
+/// A row of years, as `2021 2022 2023 2024`.
+fn is_years(candidate: &Candidate<'_>) -> bool {
+    let (years, rest) = candidate.digits().as_chunks::<4>();
+    candidate.lengths().iter().all(|length| *length == 4)
+        && rest.is_empty()
+        && years.iter().all(|year| year.starts_with(b"19") || year.starts_with(b"20"))
+}
+
+fn is_issued(digits: &[u8]) -> bool {
+    ISSUERS.iter().any(|&(first, last, width, fewest, most)| {
+        let prefix = digits[..width].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        (first..=last).contains(&prefix) && (fewest..=most).contains(&digits.len())
+    })
+}
+
+/// The Luhn sum: from the right every second digit doubled, digits added, divisible by ten.
+fn passes_luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, digit)| {
+            let value = u32::from(digit - b'0') * if index % 2 == 1 { 2 } else { 1 };
+            if value > 9 { value - 9 } else { value }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}

@@ -1,0 +1,319 @@
+//! The JSON tokenizer (RFC 8259): strict, by hand, and with a glance at what a string may hold while it passes.
+
+use super::escape;
+use super::limits::MIN_DIGITS;
+use memchr::memchr2;
+
+/// The bytes are not one JSON value. Says what and where, never the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not valid JSON at byte {at}: {what}")]
+pub struct Malformed {
+    /// Offset of the first byte that cannot stand where it stands.
+    pub at: usize,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+impl Malformed {
+    pub(super) fn new(at: usize, what: &'static str) -> Self {
+        Self { at, what }
+    }
+}
+
+/// What a string may hold, learned while it passed. An unset flag is certain, a set one is only a suspicion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Glance(u8);
+
+impl Glance {
+    /// Enough digits close together for the shortest number that a detector takes.
+    const DIGITS: u8 = 1;
+    const AT_SIGN: u8 = 2;
+    /// `\u`, here or in JSON inside: any character may hide behind it.
+    const UNICODE: u8 = 4;
+    const BRACKET: u8 = 8;
+
+    /// Whether any detector might find something.
+    pub(super) fn suspicious(self) -> bool {
+        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE) != 0
+    }
+
+    /// Whether the text might hold a token of ours already, all of which start with `[`.
+    pub(super) fn may_hold_token(self) -> bool {
+        self.0 & (Self::BRACKET | Self::UNICODE) != 0
+    }
+}
+
+/// One string as it stands in the bytes, without its quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Holds at least one backslash.
+    pub(super) escaped: bool,
+    pub(super) glance: Glance,
+}
+
+/// One number as it stands in the bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Has neither fraction nor exponent.
+    pub(super) integer: bool,
+}
+
+/// Reads tokens; `at` is the next byte to read.
+pub(super) struct Lexer<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+}
+
+const DIGIT: u8 = 1;
+const AT: u8 = 2;
+const OPEN: u8 = 4;
+const STOP: u8 = 8;
+
+const CLASS: [u8; 256] = {
+    let mut table = [0u8; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = STOP;
+        byte += 1;
+    }
+    byte = b'0' as usize;
+    while byte <= b'9' as usize {
+        table[byte] = DIGIT;
+        byte += 1;
+    }
+    table[b'"' as usize] = STOP;
+    table[b'\\' as usize] = STOP;
+    table[b'@' as usize] = AT;
+    table[b'[' as usize] = OPEN;
+    table
+};
+
+/// Strings up to this length are read byte by byte; searching by vector pays for longer ones only.
+const SHORT: usize = 32;
+const BLOCK: usize = 32;
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    pub(super) fn skip_whitespace(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    pub(super) fn malformed(&self, what: &'static str) -> Malformed {
+        if self.at >= self.bytes.len() {
+            Malformed::new(self.bytes.len(), "the text ends too early")
+        } else {
+            Malformed::new(self.at, what)
+        }
+    }
+
+    /// `true`, `false` or `null`.
+    pub(super) fn word(&mut self, word: &'static [u8]) -> Result<(), Malformed> {
+        if self.bytes[self.at..].starts_with(word) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(self.malformed("unknown word"))
+        }
+    }
+
+    /// A number; `at` is its first byte.
+    pub(super) fn number(&mut self) -> Result<Number, Malformed> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits("a number needs a digit here")?;
+        }
+        let mut integer = true;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            integer = false;
+            self.digits("a fraction needs a digit")?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            integer = false;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits("an exponent needs a digit")?;
+        }
+        Ok(Number { start, end: self.at, integer })
+    }
+
+    fn digits(&mut self, what: &'static str) -> Result<(), Malformed> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.malformed(what)) } else { Ok(()) }
+    }
+
+    /// A string; `at` is its opening quote and ends behind the closing one.
+    pub(super) fn string(&mut self) -> Result<Text, Malformed> {
+        let start = self.at + 1;
+        let head = &self.bytes[start..self.bytes.len().min(start + SHORT)];
+        let mut seen = 0;
+        let mut digits = 0usize;
+        for (offset, &byte) in head.iter().enumerate() {
+            let class = CLASS[usize::from(byte)];
+            if class == STOP {
+                if byte != b'"' {
+                    break;
+                }
+                let end = start + offset;
+                self.at = end + 1;
+                let glance = Glance(
+                    if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 }
+                        | if seen & AT != 0 { Glance::AT_SIGN } else { 0 }
+                        | if seen & OPEN != 0 { Glance::BRACKET } else { 0 },
+                );
+                return Ok(Text { start, end, escaped: false, glance });
+            }
+            seen |= class;
+            digits += usize::from(class & DIGIT);
+        }
+        self.long_string(start)
+    }
+
+    fn long_string(&mut self, start: usize) -> Result<Text, Malformed> {
+        let mut at = start;
+        let mut escaped = false;
+        let mut unicode = false;
+        loop {
+            match memchr2(b'"', b'\\', &self.bytes[at..]) {
+                None => return Err(Malformed::new(self.bytes.len(), "a string is not closed")),
+                Some(offset) => at += offset,
+            }
+            if self.bytes[at] == b'"' {
+                break;
+            }
+            escaped = true;
+            while self.bytes.get(at) == Some(&b'\\') {
+                let length = escape::length(&self.bytes[at..])
+                    .ok_or_else(|| Malformed::new(at, "unknown escape in a string"))?;
+                at += length;
+                // `\\u` is an escape in JSON inside this string.
+                unicode |= length > 2 || (self.bytes[at - 1] == b'\\' && self.bytes.get(at) == Some(&b'u'));
+            }
+        }
+        self.at = at + 1;
+        let mut glance = glance(&self.bytes[start..at], start)?;
+        if unicode {
+            glance.0 |= Glance::UNICODE;
+        }
+        Ok(Text { start, end: at, escaped, glance })
+    }
+}
+
+/// Looks at the raw bytes of a string in blocks that the compiler turns into vector code. Eight digits with single
+/// separators span at most 15 bytes, so they lie in one block or in two neighbours.
+fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
+    let (blocks, tail) = raw.as_chunks::<BLOCK>();
+    let mut last = [b' '; BLOCK];
+    last[..tail.len()].copy_from_slice(tail);
+    let mut previous = 0u8;
+    let mut dense = false;
+    let mut control = 0u8;
+    let mut at_sign = 0u8;
+    let mut bracket = 0u8;
+    for block in blocks.iter().chain(std::iter::once(&last)) {
+        let mut digits = 0u8;
+        for &byte in block {
+            digits += u8::from(byte.wrapping_sub(b'0') < 10);
+            control |= u8::from(byte < 0x20);
+            at_sign |= u8::from(byte == b'@');
+            bracket |= u8::from(byte == b'[');
+        }
+        dense |= usize::from(previous + digits) >= MIN_DIGITS;
+        previous = digits;
+    }
+    if control != 0 {
+        let at = raw.iter().position(|&byte| byte < 0x20).unwrap_or(0);
+        return Err(Malformed::new(offset + at, "a control character in a string must be escaped"));
+    }
+    Ok(Glance(u8::from(dense) * Glance::DIGITS + at_sign * Glance::AT_SIGN + bracket * Glance::BRACKET))
+}
+
+/// The same glance for plain text, in which control characters may stand.
+pub(super) fn glance_at_text(text: &[u8]) -> Glance {
+    let mut digits = 0;
+    let mut seen = 0;
+    for &byte in text {
+        let class = CLASS[usize::from(byte)];
+        digits += usize::from(class & DIGIT);
+        seen |= class;
+    }
+    let dense = if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 };
+    let at_sign = if seen & AT != 0 { Glance::AT_SIGN } else { 0 };
+    let unicode = if memchr::memmem::find(text, b"\\u").is_some() { Glance::UNICODE } else { 0 };
+    Glance(dense | at_sign | unicode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lexer, Malformed};
+
+    fn string(json: &str) -> Result<(bool, bool), Malformed> {
+        Lexer::new(json.as_bytes()).string().map(|text| (text.escaped, text.glance.suspicious()))
+    }
+
+    #[test]
+    fn clean_strings_of_any_length_raise_no_suspicion() {
+        for length in 0..200 {
+            let json = format!("\"{}\"", "a1 é".repeat(length).replace('1', ""));
+            assert_eq!(string(&json), Ok((false, false)), "{length}");
+        }
+    }
+
+    #[test]
+    fn digits_are_seen_at_every_offset() {
+        for offset in 0..150 {
+            let json = format!("\"{}1 2-3 4.5 6 7 8{}\"", "x".repeat(offset), "y".repeat(40));
+            assert_eq!(string(&json), Ok((false, true)), "{offset}");
+        }
+    }
+
+    #[test]
+    fn escapes_that_hide_characters_are_suspicious() {
+        assert_eq!(string(r#""\u0040""#), Ok((true, true)));
+        assert_eq!(string(r#""{\"a\":\"\\u0040\"}""#), Ok((true, true)));
+        assert_eq!(string(r#""line\nline \/ \\ \" \t""#), Ok((true, false)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        assert_eq!(string("\"abc"), Err(Malformed::new(4, "a string is not closed")));
+        assert_eq!(string(r#""ab\x""#), Err(Malformed::new(3, "unknown escape in a string")));
+        assert_eq!(string(r#""ab\u00g0""#), Err(Malformed::new(3, "unknown escape in a string")));
+        let tab = Err(Malformed::new(2, "a control character in a string must be escaped"));
+        assert_eq!(string("\"a\tb\""), tab);
+    }
+
+    #[test]
+    fn numbers_follow_the_grammar() {
+        for good in ["0", "-0", "10", "-1.5", "1e5", "1E+5", "0.1e-2"] {
+            let number = Lexer::new(good.as_bytes()).number().map(|number| number.end);
+            assert_eq!(number, Ok(good.len()), "{good}");
+        }
+        for bad in ["-", "+1", ".5", "1.", "1e", "1e+", "--1"] {
+            assert!(Lexer::new(bad.as_bytes()).number().is_err(), "{bad}");
+        }
+    }
+}

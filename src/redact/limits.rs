@@ -1,0 +1,29 @@
+//! The numbers that bound the redactor's work, with their arithmetic.
+
+/// Deepest nesting of arrays and objects. Four times what a message of the client may have, because an answer may
+/// carry a document; one open level costs about 100 bytes of state and no stack.
+pub const MAX_DEPTH: usize = 512;
+/// Levels of JSON inside strings inside JSON. Every level doubles the backslashes before a quote, so the eighth needs
+/// 255 of them: nothing that a program writes on purpose. Deeper text is scanned as plain text.
+pub const MAX_NESTED_TEXTS: u8 = 8;
+/// Bytes of text before a value in which a label ("rekening", "NPWP") speaks for it: the window of the AxonFlow
+/// contract, section 5.1.
+pub const LABEL_REACH_BYTES: usize = 50;
+/// Bytes after a value in which a bank's name speaks for it, as in `1234567890 (Bank Mandiri)`.
+pub const LABEL_BEHIND_BYTES: usize = 24;
+/// Keys that may speak for a value, counted outwards in open arrays and objects: `{"rekening":[{"number":…}]}` needs 3.
+pub const LABEL_KEYS: usize = 4;
+/// Fewest digits that any detector takes: the shortest bank account.
+pub const MIN_DIGITS: usize = 8;
+/// Most digits that any detector takes: the longest card number (ISO/IEC 7812).
+pub const MAX_DIGITS: usize = 19;
+/// Groups of digits that are looked at together: an NPWP in its old form has 6, a number of 19 single digits 19.
+pub const MAX_GROUPS: usize = 19;
+/// A base64 text under `data` or `blob` of at least this many characters (48 bytes of content) is media without
+/// further proof.
+pub const MEDIA_PROOF_BYTES: usize = 64;
+/// Longest start of a `data:` URI up to and with `;base64,` (a media type is at most 127 + 1 + 127, RFC 6838).
+pub const DATA_URI_HEAD_BYTES: usize = 280;
+
+const _: () = assert!(MIN_DIGITS <= MAX_DIGITS);
+const _: () = assert!(MAX_GROUPS >= 6);

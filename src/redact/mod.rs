@@ -1,0 +1,153 @@
+//! The redactor: masks personal data in the bytes of a JSON value and changes nothing else in them.
+//!
+//! One pass checks the JSON completely (RFC 8259, UTF-8, nesting of at most [`limits::MAX_DEPTH`]) and finds what to
+//! mask: in strings at any depth, in whole numbers, in object keys, and in JSON inside strings. Strings are matched as
+//! they read, escapes decoded; only the matched spans are replaced, so number formats, the order of keys, escapes and
+//! whitespace stay as they were. A masked number becomes a string. Masked keys that would read alike get ` 2`, ` 3`
+//! behind them. Media is left alone ([`media`] has the rule). Running twice changes nothing more.
+//!
+//! What is found, and by which rule, stands in [`detect`]. With the documented loose rule for cards any 13 to 19
+//! digits are a card, also a time in milliseconds or a long identifier; [`CardMatch::Precise`] asks for the Luhn sum
+//! and an issuer. Spared are digests and UUIDs in hexadecimal, fractions of decimal numbers, and the bounds of number
+//! types (2^53 - 1 and the like).
+//!
+//! Pure functions: no actor, no channel, no clock. The time is linear in the length, whatever the bytes are.
+
+pub mod detect;
+mod escape;
+mod keys;
+pub mod labels;
+mod lex;
+pub mod limits;
+mod media;
+pub mod output_schema;
+pub mod port;
+mod scan;
+mod splice;
+mod text;
+pub mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use detect::CardMatch;
+pub use lex::Malformed;
+
+use detect::DETECTORS;
+use labels::Labels;
+use scan::{Scanner, Site};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use text::Matcher;
+
+/// What a [`Redactor`] looks for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The rule for card numbers.
+    pub card_match: CardMatch,
+    /// Detectors that are switched on or off against their default, by policy id. Unknown ids have no effect.
+    pub switches: BTreeMap<String, bool>,
+}
+
+/// What a scan covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Mask numbers too, not only strings and keys. Off for schemas, in which a masked bound is an invalid schema.
+    pub numbers: bool,
+    /// Spare `progressToken`, `requestId`, `nextCursor`, `taskId` and `elicitationId` at the top, by which MCP peers
+    /// find each other's requests.
+    pub spare_handles: bool,
+}
+
+impl Default for Scope {
+    /// Everything.
+    fn default() -> Self {
+        Self { numbers: true, spare_handles: false }
+    }
+}
+
+/// What a scan of JSON found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The new bytes; `None` when nothing was masked.
+    pub json: Option<Vec<u8>>,
+    /// How many values of each type were masked.
+    pub masked: BTreeMap<&'static str, u32>,
+}
+
+/// What a scan of plain text found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextScan {
+    /// The new text; `None` when nothing was masked.
+    pub text: Option<String>,
+    /// How many values of each type were masked.
+    pub masked: BTreeMap<&'static str, u32>,
+}
+
+/// Masks personal data. Cheap to clone and to share between threads.
+#[derive(Clone)]
+pub struct Redactor {
+    matcher: Arc<Matcher>,
+}
+
+impl Redactor {
+    /// A redactor with these options.
+    pub fn new(options: Options) -> Self {
+        let is_on = |row: usize| {
+            let detector = &DETECTORS[row];
+            options.switches.get(detector.policy_id).copied().unwrap_or(detector.default_on)
+        };
+        Self { matcher: Arc::new(Matcher::new(options.card_match, is_on)) }
+    }
+
+    /// Masks one JSON value, everywhere in it.
+    pub fn scan(&self, json: &[u8]) -> Result<Scan, Malformed> {
+        self.scan_within(json, Scope::default())
+    }
+
+    /// Masks one JSON value within a scope.
+    pub fn scan_within(&self, json: &[u8], scope: Scope) -> Result<Scan, Malformed> {
+        let mut splices = Vec::new();
+        check_utf8(json)?;
+        Scanner::new(json, Some(&self.matcher), scope, &mut splices).one_value()?;
+        Ok(if splices.is_empty() { Scan::default() } else { splice::apply(json, &splices) })
+    }
+
+    /// Masks plain text; text that is JSON is masked as JSON.
+    pub fn scan_text(&self, text: &str) -> TextScan {
+        if !lex::glance_at_text(text.as_bytes()).suspicious() {
+            return TextScan::default();
+        }
+        let mut splices = Vec::new();
+        let site = Site { matcher: &self.matcher, scope: Scope::default(), level: 0, key: Labels::NONE };
+        site.mask(text.as_bytes(), &mut Vec::new(), &mut splices);
+        // The text is no string in JSON, so its quotes are plain ones.
+        for splice in &mut splices {
+            if let splice::Fill::Quoted { level, .. } = &mut splice.fill {
+                *level -= 1;
+            }
+        }
+        let scan = splice::apply(text.as_bytes(), &splices);
+        let text = scan.json.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        TextScan { text, masked: scan.masked }
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+/// Checks that the bytes are one JSON value, without looking for anything in it.
+pub fn check(json: &[u8]) -> Result<(), Malformed> {
+    check_utf8(json)?;
+    Scanner::new(json, None, Scope::default(), &mut Vec::new()).one_value()
+}
+
+fn check_utf8(json: &[u8]) -> Result<(), Malformed> {
+    match std::str::from_utf8(json) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Malformed::new(error.valid_up_to(), "the bytes are not UTF-8")),
+    }
+}

@@ -1,0 +1,353 @@
+//! One pass over one JSON value: checks it completely, and notes what is to be masked where.
+//!
+//! The pass keeps an own stack of open arrays and objects, so depth costs no machine stack. JSON inside strings is
+//! entered by recursion, at most [`limits::MAX_NESTED_TEXTS`](super::limits::MAX_NESTED_TEXTS) levels deep.
+
+use super::Scope;
+use super::escape::{WayBack, unescape};
+use super::keys::KeyBook;
+use super::labels::{self, Labels};
+use super::lex::{Lexer, Malformed, Text};
+use super::limits::{LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
+use super::media::{self, Claims, Meaning};
+use super::splice::{Fill, Splice};
+use super::text::{Hit, Matcher};
+
+/// Fields of MCP messages by which peers find each other's requests: masked, they would name nothing. They are
+/// spared only where MCP has them, at the top of a result or of parameters (and `progressToken` in `_meta`).
+const HANDLES: [&[u8]; 5] = [b"progressToken", b"requestId", b"nextCursor", b"taskId", b"elicitationId"];
+
+/// An array or object that is open.
+struct Frame {
+    object: bool,
+    /// Nothing was read inside yet.
+    fresh: bool,
+    /// The key whose value comes next or came last.
+    key: Option<Text>,
+    /// What that key says, once somebody asked; the inner `None` is a key that says nothing itself.
+    key_labels: Option<Option<Labels>>,
+    claims: Claims,
+    book: Option<Box<KeyBook>>,
+}
+
+/// A pass over one text.
+pub(super) struct Scanner<'a> {
+    lexer: Lexer<'a>,
+    /// `None`: only check.
+    matcher: Option<&'a Matcher>,
+    scope: Scope,
+    /// How many strings the text stands in.
+    level: u8,
+    /// What the keys around the text say.
+    outer: Labels,
+    frames: Vec<Frame>,
+    splices: &'a mut Vec<Splice>,
+    scratch: Vec<u8>,
+    hits: Vec<Hit>,
+}
+
+impl<'a> Scanner<'a> {
+    /// A pass over `bytes`, which are UTF-8; what is to be masked is added to `splices`.
+    pub(super) fn new(
+        bytes: &'a [u8],
+        matcher: Option<&'a Matcher>,
+        scope: Scope,
+        splices: &'a mut Vec<Splice>,
+    ) -> Self {
+        Self {
+            lexer: Lexer::new(bytes),
+            matcher,
+            scope,
+            level: 0,
+            outer: Labels::NONE,
+            frames: Vec::new(),
+            splices,
+            scratch: Vec::new(),
+            hits: Vec::new(),
+        }
+    }
+
+    /// Reads exactly one value.
+    pub(super) fn one_value(mut self) -> Result<(), Malformed> {
+        self.document()?;
+        if self.lexer.at < self.lexer.bytes.len() {
+            return Err(self.lexer.malformed("more text after the value"));
+        }
+        Ok(())
+    }
+
+    /// Reads one value or several in a row, as logs have them (JSON Lines).
+    fn values(mut self) -> Result<(), Malformed> {
+        self.document()?;
+        while self.lexer.at < self.lexer.bytes.len() {
+            self.document()?;
+        }
+        Ok(())
+    }
+
+    fn document(&mut self) -> Result<(), Malformed> {
+        self.lexer.skip_whitespace();
+        self.value()?;
+        while !self.frames.is_empty() {
+            self.step()?;
+        }
+        self.lexer.skip_whitespace();
+        Ok(())
+    }
+
+    /// Reads one element or member of the innermost open array or object, or its end.
+    fn step(&mut self) -> Result<(), Malformed> {
+        self.lexer.skip_whitespace();
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        let object = frame.object;
+        let first = std::mem::replace(&mut frame.fresh, false);
+        match self.lexer.peek() {
+            Some(b'}') if object => return self.close(),
+            Some(b']') if !object => return self.close(),
+            Some(b',') if !first => {
+                self.lexer.at += 1;
+                self.lexer.skip_whitespace();
+            }
+            _ if first => {}
+            _ => {
+                return Err(self.lexer.malformed("a comma or the end of the array or object must stand here"));
+            }
+        }
+        if object {
+            self.key()?;
+        }
+        self.value()
+    }
+
+    fn value(&mut self) -> Result<(), Malformed> {
+        match self.lexer.peek() {
+            Some(b'"') => self.string(),
+            Some(b'{') => self.open(true),
+            Some(b'[') => self.open(false),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.lexer.word(b"true"),
+            Some(b'f') => self.lexer.word(b"false"),
+            Some(b'n') => self.lexer.word(b"null"),
+            _ => Err(self.lexer.malformed("a value must stand here")),
+        }
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), Malformed> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(self.lexer.malformed("arrays and objects are nested too deep"));
+        }
+        self.lexer.at += 1;
+        let frame =
+            Frame { object, fresh: true, key: None, key_labels: None, claims: Claims::default(), book: None };
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Malformed> {
+        self.lexer.at += 1;
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        for (from, to) in frame.claims.taken_back() {
+            self.splices[from..to].iter_mut().for_each(|splice| splice.fill = Fill::Kept);
+        }
+        if let Some(book) = frame.book {
+            for (splice, number) in book.suffixes() {
+                self.splices[splice].fill = Fill::Suffix(number);
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<(), Malformed> {
+        if self.lexer.peek() != Some(b'"') {
+            return Err(self.lexer.malformed("a key in quotes must stand here"));
+        }
+        let text = self.lexer.string()?;
+        if let Some(matcher) = self.matcher
+            && (text.glance.suspicious() || text.glance.may_hold_token())
+        {
+            self.mask_key(matcher, text);
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.key = Some(text);
+            frame.key_labels = None;
+        }
+        self.lexer.skip_whitespace();
+        if self.lexer.peek() != Some(b':') {
+            return Err(self.lexer.malformed("a colon must stand between key and value"));
+        }
+        self.lexer.at += 1;
+        self.lexer.skip_whitespace();
+        Ok(())
+    }
+
+    fn mask_key(&mut self, matcher: &Matcher, text: Text) {
+        let raw = &self.lexer.bytes[text.start..text.end];
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let decoded = decode(raw, text.escaped, &mut scratch);
+        matcher.find(decoded, Labels::NONE, &mut self.hits);
+        let from = self.splices.len();
+        self.splices.extend(self.hits.iter().map(token));
+        let book = self.frames.last_mut().map(|frame| &mut frame.book);
+        if !self.hits.is_empty() {
+            let masked = super::splice::apply(decoded, &self.splices[from..]).json.unwrap_or_default();
+            lift(&mut self.splices[from..], raw, text);
+            if let Some(book) = book {
+                book.get_or_insert_default().mask(masked, self.splices.len());
+            }
+            self.splices.push(Splice { start: text.end, end: text.end, fill: Fill::Kept });
+        } else if memchr::memmem::find(decoded, b"[REDACTED:").is_some()
+            && let Some(book) = book
+        {
+            book.get_or_insert_default().keep(decoded.to_vec());
+        }
+        self.scratch = scratch;
+    }
+
+    fn string(&mut self) -> Result<(), Malformed> {
+        let text = self.lexer.string()?;
+        let raw = &self.lexer.bytes[text.start..text.end];
+        let suspicious = text.glance.suspicious();
+        let mut meaning = Meaning::Plain;
+        if let Some(frame) = self.frames.last_mut()
+            && frame.object
+            && let Some(key) = frame.key
+        {
+            meaning = frame.claims.member(&self.lexer.bytes[key.start..key.end], raw, suspicious);
+        }
+        let Some(matcher) = self.matcher.filter(|_| suspicious) else { return Ok(()) };
+        if matches!(meaning, Meaning::Media) || media::is_data_uri(raw) || self.is_handle() {
+            return Ok(());
+        }
+        let from = self.splices.len();
+        let key = self.labels();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let decoded = decode(raw, text.escaped, &mut scratch);
+        let site = Site { matcher, scope: self.scope, level: self.level, key };
+        site.mask(decoded, &mut self.hits, self.splices);
+        lift(&mut self.splices[from..], raw, text);
+        self.scratch = scratch;
+        if let (Meaning::Possible(slot), Some(frame)) = (meaning, self.frames.last_mut()) {
+            frame.claims.remember(slot, from, self.splices.len());
+        }
+        Ok(())
+    }
+
+    /// A number without fraction and exponent is matched as a whole, without its sign.
+    fn number(&mut self) -> Result<(), Malformed> {
+        let number = self.lexer.number()?;
+        let Some(matcher) = self.matcher.filter(|_| number.integer && self.scope.numbers) else {
+            return Ok(());
+        };
+        let raw = &self.lexer.bytes[number.start..number.end];
+        let digits = raw.strip_prefix(b"-").unwrap_or(raw);
+        if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || self.is_handle() {
+            return Ok(());
+        }
+        let key = self.labels();
+        matcher.find(digits, key, &mut self.hits);
+        if let [hit] = self.hits[..]
+            && (hit.start, hit.end) == (0, digits.len())
+        {
+            let fill = Fill::Quoted { row: hit.row, level: 0 };
+            self.splices.push(Splice { start: number.start, end: number.end, fill });
+        }
+        Ok(())
+    }
+
+    /// What the key of the value that was just read says. In an array, and under a key that says nothing itself, the
+    /// key around speaks.
+    fn labels(&mut self) -> Labels {
+        let bytes = self.lexer.bytes;
+        for frame in self.frames.iter_mut().rev().take(LABEL_KEYS) {
+            let Some(key) = frame.key else { continue };
+            let found = *frame.key_labels.get_or_insert_with(|| {
+                let decoded = decode(&bytes[key.start..key.end], key.escaped, &mut self.scratch);
+                labels::of_key(decoded)
+            });
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        if self.frames.len() <= LABEL_KEYS { self.outer } else { Labels::NONE }
+    }
+
+    /// Whether the value that was just read is one of [`HANDLES`].
+    fn is_handle(&self) -> bool {
+        let key = |index: usize| {
+            let key = self.frames.get(index)?.key?;
+            self.lexer.bytes.get(key.start..key.end)
+        };
+        self.scope.spare_handles
+            && self.level == 0
+            && match self.frames.len() {
+                1 => key(0).is_some_and(|key| HANDLES.contains(&key)),
+                2 => key(0) == Some(b"_meta") && key(1) == Some(b"progressToken"),
+                _ => false,
+            }
+    }
+}
+
+/// Where a text stands.
+pub(super) struct Site<'a> {
+    pub(super) matcher: &'a Matcher,
+    pub(super) scope: Scope,
+    /// How many strings the JSON around the text stands in.
+    pub(super) level: u8,
+    /// What the object key says.
+    pub(super) key: Labels,
+}
+
+impl Site<'_> {
+    /// Notes what is to be masked in a decoded text, in offsets of that text: inside as JSON if it is JSON.
+    pub(super) fn mask(&self, text: &[u8], hits: &mut Vec<Hit>, splices: &mut Vec<Splice>) {
+        let from = splices.len();
+        if self.level < MAX_NESTED_TEXTS && looks_like_json(text) {
+            let mut inner = Scanner::new(text, Some(self.matcher), self.scope, splices);
+            inner.level = self.level + 1;
+            inner.outer = self.key;
+            if inner.values().is_ok() {
+                splices[from..].iter_mut().for_each(|splice| splice.fill = splice.fill.lifted());
+                return;
+            }
+            splices.truncate(from);
+        }
+        self.matcher.find(text, self.key, hits);
+        splices.extend(hits.iter().map(token));
+    }
+}
+
+fn token(hit: &Hit) -> Splice {
+    Splice { start: hit.start, end: hit.end, fill: Fill::Token(hit.row) }
+}
+
+fn decode<'t>(raw: &'t [u8], escaped: bool, scratch: &'t mut Vec<u8>) -> &'t [u8] {
+    if !escaped {
+        return raw;
+    }
+    unescape(raw, scratch);
+    scratch
+}
+
+/// Turns offsets in the decoded text of a string into offsets in the bytes around the string.
+fn lift(splices: &mut [Splice], raw: &[u8], text: Text) {
+    if !text.escaped {
+        for splice in splices {
+            splice.start += text.start;
+            splice.end += text.start;
+        }
+        return;
+    }
+    let mut way = WayBack::new(raw);
+    for splice in splices {
+        splice.start = text.start + way.raw_offset(splice.start);
+        splice.end = text.start + way.raw_offset(splice.end);
+    }
+}
+
+/// Whether it is worth trying: the text starts and ends like an array or object.
+fn looks_like_json(text: &[u8]) -> bool {
+    let is_space = |byte: &&u8| matches!(**byte, b' ' | b'\n' | b'\r' | b'\t');
+    let first = text.iter().find(|byte| !is_space(byte));
+    let last = text.iter().rev().find(|byte| !is_space(byte));
+    matches!((first, last), (Some(b'{' | b'['), Some(b'}' | b']')))
+}
