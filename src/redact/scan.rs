@@ -110,7 +110,9 @@ impl<'a> Scanner<'a> {
             }
             _ if first => {}
             _ => {
-                return Err(self.lexer.malformed("a comma or the end of the array or object must stand here"));
+                return Err(self
+                    .lexer
+                    .malformed("a comma or the end of the array or object must stand here"));
             }
         }
         if object {

@@ -69,7 +69,7 @@ fn domain_end(domain: &[u8]) -> Option<usize> {
             let end = label.iter().rposition(u8::is_ascii_alphanumeric)?;
             return Some(dot + 1 + end + 1);
         }
-        if dot > 0 && letters >= 2 && letters <= 63 {
+        if dot > 0 && (2..=63).contains(&letters) {
             let file = whole && FILE_TYPES.iter().any(|kind| label.eq_ignore_ascii_case(kind.as_bytes()));
             return (!file).then_some(dot + 1 + letters);
         }

@@ -13,6 +13,7 @@ fn juicy_text() -> impl Strategy<Value = String> {
         3 => "[ .@+,:/'_\\-]{1,2}",
         2 => "[a-z0-9.@\\-]{1,12}",
         1 => "(62|08|31|4)[0-9]{3,16}",
+        1 => "[a-z ]{5,45}",
         2 => proptest::sample::select(WORDS).prop_map(str::to_owned),
         1 => any::<char>().prop_map(|character| character.to_string()),
         1 => "[\\\\\"{}\\[\\]\n,:u]{1,4}",
@@ -120,7 +121,7 @@ proptest! {
         if let Some(after) = first.json {
             prop_assert!(serde_json::from_slice::<Value>(&after).is_ok());
             let second = scan(&after).unwrap();
-            let text = String::from_utf8(after.clone()).unwrap();
+            let text = String::from_utf8(after).unwrap();
             prop_assert_eq!(second.json.map(|json| String::from_utf8(json).unwrap()), None, "{} => {}", before, text);
         }
     }
