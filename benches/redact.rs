@@ -101,6 +101,10 @@ fn hostile(size: usize) -> Vec<(&'static str, String)> {
         ("hostile: a.a.@", format!("\"{}@{}\"", "a.".repeat(size / 4), "b.".repeat(size / 4))),
         ("hostile: backslashes", text("\\")),
         ("hostile: \\u0031", format!("\"{}\"", "\\u0031".repeat(size / 6))),
+        (
+            "hostile: escape, then addresses",
+            Value::from(format!("\n{}", "a@b.co ".repeat(size / 7))).to_string(),
+        ),
         ("hostile: [ in a string", text("[12345678@")),
         ("hostile: nested strings", nested),
         (

@@ -26,6 +26,7 @@ mod scan;
 mod splice;
 mod text;
 pub mod window;
+mod words;
 
 #[cfg(test)]
 mod tests;

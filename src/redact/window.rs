@@ -134,8 +134,12 @@ impl<'a> Surroundings<'a> {
 pub struct Groups {
     ends: [usize; MAX_GROUPS],
     lengths: [usize; MAX_GROUPS],
+    /// Digits up to and with a group.
+    totals: [usize; MAX_GROUPS],
     separators: [u8; MAX_GROUPS],
     count: usize,
+    /// How many groups from the first on have the same separator between them.
+    even: usize,
     start: usize,
     digits: [u8; MAX_DIGITS],
 }
@@ -147,8 +151,10 @@ impl Groups {
         let mut groups = Self {
             ends: [0; MAX_GROUPS],
             lengths: [0; MAX_GROUPS],
+            totals: [0; MAX_GROUPS],
             separators: [0; MAX_GROUPS],
             count: 0,
+            even: 1,
             start,
             digits: [0; MAX_DIGITS],
         };
@@ -166,6 +172,10 @@ impl Groups {
             }
             groups.ends[groups.count] = at;
             groups.lengths[groups.count] = at - from;
+            groups.totals[groups.count] = total;
+            if groups.count == groups.even && groups.separators[groups.count - 1] == groups.separators[0] {
+                groups.even += 1;
+            }
             groups.count += 1;
             match text.get(at) {
                 Some(&separator @ (b' ' | b'-' | b'.'))
@@ -211,8 +221,7 @@ impl<'a> Candidate<'a> {
 
     /// The one separator that stands between all groups; `None` when there are several or none.
     pub fn separator(&self) -> Option<u8> {
-        let (first, rest) = self.separators().split_first()?;
-        rest.iter().all(|separator| separator == first).then_some(*first)
+        (2..=self.groups.even).contains(&self.count).then_some(self.groups.separators[0])
     }
 
     /// Whether it is one group, or several with the same separator out of `allowed` between them.
@@ -227,7 +236,7 @@ impl<'a> Candidate<'a> {
 
     /// How many digits there are.
     pub fn total(&self) -> usize {
-        self.lengths().iter().sum()
+        self.groups.totals[self.count - 1]
     }
 
     /// The digits in ASCII, without separators.
