@@ -12,7 +12,7 @@ const TYPE_BOUNDS: [&[u8]; 4] =
     [b"9007199254740991", b"9007199254740992", b"9223372036854775807", b"9223372036854775808"];
 
 /// How cards are printed in groups.
-const PRINTED: [&[usize]; 11] = [
+const PRINTED: [&[u8]; 11] = [
     &[4, 4, 4, 4],
     &[4, 6, 5],
     &[4, 6, 4],
@@ -87,7 +87,7 @@ pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
 /// Whether groups that no card is printed in may still belong to one number: several of at least two digits, none of
 /// which is a whole number of its own.
 fn is_groupable(candidate: &Candidate<'_>) -> bool {
-    let parts = |length: &usize| (2..MIN_CARD_DIGITS).contains(length);
+    let parts = |length: &u8| (2..MIN_CARD_DIGITS).contains(&usize::from(*length));
     candidate.lengths().iter().all(parts) && !candidate.separators().contains(&b'.')
 }
 
