@@ -1,5 +1,7 @@
 //! JSON string escapes: their length, what they mean, and the way back from decoded text to the raw bytes.
 
+use super::words;
+
 /// Length of the escape at the start of `raw` (2, 6, or 12 for a surrogate pair), or `None` if it is none.
 ///
 /// A lone surrogate is an escape like any other: the bytes pass through unchanged (RFC 8259, section 8.2).
@@ -53,17 +55,34 @@ fn decode(raw: &[u8]) -> (char, usize) {
 }
 
 /// Decodes the raw bytes of a string, whose escapes are known to be valid, into UTF-8.
-pub(super) fn unescape(raw: &[u8], text: &mut Vec<u8>) {
-    text.clear();
-    let mut at = 0;
-    while let Some(offset) = memchr::memchr(b'\\', &raw[at..]) {
-        text.extend_from_slice(&raw[at..at + offset]);
-        at += offset;
+///
+/// `buffer` only grows, so that reusing it costs nothing.
+pub(super) fn unescape<'t>(raw: &[u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
+    // Decoding only shortens. The room behind lets whole words be copied.
+    if buffer.len() < raw.len() + 8 {
+        buffer.resize(raw.len() + 8, 0);
+    }
+    let (mut at, mut end) = (0, 0);
+    while at < raw.len() {
+        if let Some(word) = words::word_at(raw, at) {
+            let plain = words::first_of(word, b'\\', b'\\');
+            buffer[end..end + 8].copy_from_slice(&word);
+            at += plain;
+            end += plain;
+            if plain == 8 {
+                continue;
+            }
+        } else if raw[at] != b'\\' {
+            buffer[end] = raw[at];
+            at += 1;
+            end += 1;
+            continue;
+        }
         let (character, length) = decode(&raw[at..]);
-        text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        end += character.encode_utf8(&mut buffer[end..]).len();
         at += length;
     }
-    text.extend_from_slice(&raw[at..]);
+    &buffer[..end]
 }
 
 /// Finds the raw offset of decoded offsets that are asked for in rising order, by walking the raw text once. So a
@@ -82,23 +101,18 @@ impl<'a> WayBack<'a> {
     /// The raw offset of the character that starts at `text_offset` (or of the end).
     pub(super) fn raw_offset(&mut self, text_offset: usize) -> usize {
         while self.text_at < text_offset {
-            let rest = &self.raw[self.raw_at..];
-            let wanted = text_offset - self.text_at;
-            match memchr::memchr(b'\\', &rest[..wanted.min(rest.len())]) {
-                Some(0) => {
-                    let (character, length) = decode(rest);
-                    self.raw_at += length;
-                    self.text_at += character.len_utf8();
-                }
-                Some(plain) => {
-                    self.raw_at += plain;
-                    self.text_at += plain;
-                }
-                None => {
-                    self.raw_at += wanted.min(rest.len());
-                    self.text_at = text_offset;
-                }
+            if self.raw.get(self.raw_at) == Some(&b'\\') {
+                let (character, length) = decode(&self.raw[self.raw_at..]);
+                self.raw_at += length;
+                self.text_at += character.len_utf8();
+                continue;
             }
+            // No further than asked for: all calls together walk the text once.
+            let limit = self.raw.len().min(self.raw_at + (text_offset - self.text_at));
+            let next = words::find(&self.raw[..limit], self.raw_at, b'\\', b'\\').unwrap_or(limit);
+            let plain = (next - self.raw_at).max(1);
+            self.raw_at += plain;
+            self.text_at += plain;
         }
         self.raw_at
     }
@@ -123,9 +137,9 @@ mod tests {
 
     #[test]
     fn lone_surrogates_read_as_the_replacement_character() {
-        let mut text = Vec::new();
-        unescape(br"a\ud800b\udc00\ud83d\ude00", &mut text);
-        assert_eq!(String::from_utf8(text).unwrap(), "a\u{FFFD}b\u{FFFD}\u{1F600}");
+        let mut buffer = Vec::new();
+        let text = unescape(br"a\ud800b\udc00\ud83d\ude00", &mut buffer);
+        assert_eq!(std::str::from_utf8(text).unwrap(), "a\u{FFFD}b\u{FFFD}\u{1F600}");
     }
 
     proptest! {
@@ -138,15 +152,14 @@ mod tests {
                     _ => format!("\\u{unit:04x}"),
                 }
             }).collect();
-            let mut text = Vec::new();
-            unescape(escaped.as_bytes(), &mut text);
-            prop_assert_eq!(std::str::from_utf8(&text).unwrap(), &plain);
+            let mut buffer = Vec::new();
+            let text = unescape(escaped.as_bytes(), &mut buffer);
+            prop_assert_eq!(std::str::from_utf8(text).unwrap(), &plain);
             let mut way = WayBack::new(escaped.as_bytes());
             for (offset, _) in plain.char_indices().chain([(plain.len(), ' ')]) {
                 let raw = way.raw_offset(offset);
                 let mut head = Vec::new();
-                unescape(&escaped.as_bytes()[..raw], &mut head);
-                prop_assert_eq!(head.len(), offset);
+                prop_assert_eq!(unescape(&escaped.as_bytes()[..raw], &mut head).len(), offset);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::escape;
 use super::limits::MIN_DIGITS;
-use memchr::memchr2;
+use super::words;
 
 /// The bytes are not one JSON value. Says what and where, never the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -197,10 +197,10 @@ impl<'a> Lexer<'a> {
         let mut escaped = false;
         let mut unicode = false;
         loop {
-            match memchr2(b'"', b'\\', &self.bytes[at..]) {
-                None => return Err(Malformed::new(self.bytes.len(), "a string is not closed")),
-                Some(offset) => at += offset,
-            }
+            let Some(found) = words::find(self.bytes, at, b'"', b'\\') else {
+                return Err(Malformed::new(self.bytes.len(), "a string is not closed"));
+            };
+            at = found;
             if self.bytes[at] == b'"' {
                 break;
             }

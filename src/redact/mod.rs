@@ -4,7 +4,7 @@
 //! mask: in strings at any depth, in whole numbers, in object keys, and in JSON inside strings. Strings are matched as
 //! they read, escapes decoded; only the matched spans are replaced, so number formats, the order of keys, escapes and
 //! whitespace stay as they were. A masked number becomes a string. Masked keys that would read alike get ` 2`, ` 3`
-//! behind them. Media is left alone ([`media`] has the rule). Running twice changes nothing more.
+//! behind them. Media is left alone (`media.rs` has the rule). Running twice changes nothing more.
 //!
 //! What is found, and by which rule, stands in [`detect`]. With the documented loose rule for cards any 13 to 19
 //! digits are a card, also a time in milliseconds or a long identifier; [`CardMatch::Precise`] asks for the Luhn sum
@@ -26,6 +26,7 @@ mod scan;
 mod splice;
 mod text;
 pub mod window;
+mod words;
 
 #[cfg(test)]
 mod tests;

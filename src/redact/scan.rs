@@ -323,11 +323,7 @@ fn token(hit: &Hit) -> Splice {
 }
 
 fn decode<'t>(raw: &'t [u8], escaped: bool, scratch: &'t mut Vec<u8>) -> &'t [u8] {
-    if !escaped {
-        return raw;
-    }
-    unescape(raw, scratch);
-    scratch
+    if escaped { unescape(raw, scratch) } else { raw }
 }
 
 /// Turns offsets in the decoded text of a string into offsets in the bytes around the string.

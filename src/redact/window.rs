@@ -132,10 +132,15 @@ impl<'a> Surroundings<'a> {
 /// Up to [`MAX_GROUPS`] groups of digits with one separator (space, `-` or `.`) between each two, together at most
 /// [`MAX_DIGITS`] digits.
 pub struct Groups {
-    ends: [usize; MAX_GROUPS],
-    lengths: [usize; MAX_GROUPS],
+    /// Where a group ends, from `start`. Everything here fits a byte: at most 19 digits and 18 separators.
+    ends: [u8; MAX_GROUPS],
+    lengths: [u8; MAX_GROUPS],
+    /// Digits up to and with a group.
+    totals: [u8; MAX_GROUPS],
     separators: [u8; MAX_GROUPS],
     count: usize,
+    /// How many groups from the first on have the same separator between them.
+    even: usize,
     start: usize,
     digits: [u8; MAX_DIGITS],
 }
@@ -147,25 +152,31 @@ impl Groups {
         let mut groups = Self {
             ends: [0; MAX_GROUPS],
             lengths: [0; MAX_GROUPS],
+            totals: [0; MAX_GROUPS],
             separators: [0; MAX_GROUPS],
             count: 0,
+            even: 1,
             start,
             digits: [0; MAX_DIGITS],
         };
         let mut total = 0;
         let mut at = start;
         while groups.count < MAX_GROUPS {
-            let from = at;
+            let before = total;
             while text.get(at).is_some_and(u8::is_ascii_digit) {
-                if total == MAX_DIGITS {
+                if usize::from(total) == MAX_DIGITS {
                     return groups;
                 }
-                groups.digits[total] = text[at];
+                groups.digits[usize::from(total)] = text[at];
                 total += 1;
                 at += 1;
             }
-            groups.ends[groups.count] = at;
-            groups.lengths[groups.count] = at - from;
+            groups.ends[groups.count] = total + groups.count as u8;
+            groups.lengths[groups.count] = total - before;
+            groups.totals[groups.count] = total;
+            if groups.count == groups.even && groups.separators[groups.count - 1] == groups.separators[0] {
+                groups.even += 1;
+            }
             groups.count += 1;
             match text.get(at) {
                 Some(&separator @ (b' ' | b'-' | b'.'))
@@ -200,7 +211,7 @@ pub struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     /// Lengths of the groups in digits.
-    pub fn lengths(&self) -> &'a [usize] {
+    pub fn lengths(&self) -> &'a [u8] {
         &self.groups.lengths[..self.count]
     }
 
@@ -211,8 +222,7 @@ impl<'a> Candidate<'a> {
 
     /// The one separator that stands between all groups; `None` when there are several or none.
     pub fn separator(&self) -> Option<u8> {
-        let (first, rest) = self.separators().split_first()?;
-        rest.iter().all(|separator| separator == first).then_some(*first)
+        (2..=self.groups.even).contains(&self.count).then_some(self.groups.separators[0])
     }
 
     /// Whether it is one group, or several with the same separator out of `allowed` between them.
@@ -227,7 +237,7 @@ impl<'a> Candidate<'a> {
 
     /// How many digits there are.
     pub fn total(&self) -> usize {
-        self.lengths().iter().sum()
+        usize::from(self.groups.totals[self.count - 1])
     }
 
     /// The digits in ASCII, without separators.
@@ -237,7 +247,10 @@ impl<'a> Candidate<'a> {
 
     /// Where it stands.
     pub fn span(&self) -> Span {
-        Span { start: self.groups.start, end: self.groups.ends[self.count - 1] }
+        Span {
+            start: self.groups.start,
+            end: self.groups.start + usize::from(self.groups.ends[self.count - 1]),
+        }
     }
 }
 

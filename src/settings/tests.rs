@@ -291,15 +291,30 @@ fn sizes_and_numbers_keep_their_bounds() {
     );
 }
 
+#[test]
+fn a_tick_box_opens_the_gate_with_exactly_one_word() {
+    let mode = |pairs: &[(&str, &str)]| settings(pairs).fail_mode;
+    assert_eq!(mode(&[("CALLGATE_FAIL_OPEN", "true")]), FailMode::Open);
+    for text in ["false", "yes", "1", "TRUE", " "] {
+        assert_eq!(mode(&[("CALLGATE_FAIL_OPEN", text)]), FailMode::Closed, "{text}");
+    }
+    let both = [("CALLGATE_FAIL_OPEN", "true"), ("AXONFLOW_FAIL_MODE", "closed")];
+    assert_eq!(mode(&both), FailMode::Closed);
+}
+
 #[cfg(unix)]
 #[test]
 fn paths_do_not_depend_on_the_working_directory() {
-    let of = |pairs: &[(&str, &str)]| settings(pairs).audit_log.to_string_lossy().into_owned();
-    assert_eq!(of(&[]), "/home/ada/.local/state/callgate/audit.jsonl");
+    let of = |pairs: &[(&str, &str)]| {
+        settings(pairs).audit_log.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    assert_eq!(of(&[]), "", "without a path the rows are on stderr only");
+    assert_eq!(of(&[("CALLGATE_AUDIT_DIR", "~/logs")]), "/home/ada/logs/audit.jsonl");
+    assert_eq!(of(&[("CALLGATE_AUDIT_DIR", "/x"), ("AXONFLOW_AUDIT_LOG", "/a.jsonl")]), "/a.jsonl");
     assert_eq!(of(&[("AXONFLOW_AUDIT_LOG", "/var/log/a.jsonl")]), "/var/log/a.jsonl");
     assert_eq!(of(&[("AXONFLOW_AUDIT_LOG", "~/logs/")]), "/home/ada/logs/audit.jsonl");
     let relative = settings(&[("AXONFLOW_AUDIT_LOG", "audit/a.jsonl"), ("CALLGATE_STATE_DIR", "~/state")]);
-    assert_eq!(relative.audit_log, Path::new("/home/ada/state/audit/a.jsonl"));
+    assert_eq!(relative.audit_log.as_deref(), Some(Path::new("/home/ada/state/audit/a.jsonl")));
     assert!(relative.notes[0].contains("is relative and taken as \"/home/ada/state/audit/a.jsonl\""));
     assert!(told(&[("CALLGATE_STATE_DIR", "state")]).contains("is not absolute"));
 }

@@ -22,21 +22,18 @@ pub(super) fn account(question: &DigitQuestion<'_>) -> Option<Span> {
     let mut found = None;
     for candidate in question.groups.candidates() {
         let span = candidate.span();
-        if candidate.total() > 17 || !candidate.is_even(b" -.") {
+        if candidate.total() > 17 || !candidate.is_even(b" -.") || !is_account_grouped(&candidate) {
             break;
         }
-        let fits = candidate.total() >= 8
-            && !is_amount(&candidate)
-            && !is_date(&candidate)
-            && !opaque::in_identifier(around, span);
+        if candidate.total() < 8 {
+            continue;
+        }
+        let fits = !is_amount(&candidate) && !is_date(&candidate) && !opaque::in_identifier(around, span);
         if fits && allows(question.labels(span.end), candidate.total()) {
             found = Some(span);
         }
         // A number in one piece ends at a space; what follows is the next word.
-        if candidate.lengths() == [candidate.total()]
-            && candidate.total() >= 8
-            && candidate.next_separator() != Some(b'-')
-        {
+        if candidate.lengths().len() == 1 && candidate.next_separator() != Some(b'-') {
             break;
         }
     }
@@ -45,6 +42,11 @@ pub(super) fn account(question: &DigitQuestion<'_>) -> Option<Span> {
 
 fn allows(labels: Labels, total: usize) -> bool {
     LENGTHS.iter().any(|(label, lengths)| labels.meets(*label) && lengths.contains(&total))
+}
+
+/// Whether the groups are more than single digits in a row; only the last may be a check digit of its own.
+fn is_account_grouped(candidate: &Candidate<'_>) -> bool {
+    candidate.lengths().split_last().is_none_or(|(_, before)| before.iter().all(|length| *length >= 2))
 }
 
 /// `12.345.678`: thousands, as amounts are written in Indonesia.

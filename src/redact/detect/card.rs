@@ -12,7 +12,7 @@ const TYPE_BOUNDS: [&[u8]; 4] =
     [b"9007199254740991", b"9007199254740992", b"9223372036854775807", b"9223372036854775808"];
 
 /// How cards are printed in groups.
-const PRINTED: [&[usize]; 11] = [
+const PRINTED: [&[u8]; 11] = [
     &[4, 4, 4, 4],
     &[4, 6, 5],
     &[4, 6, 4],
@@ -64,17 +64,19 @@ pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
             continue;
         }
         let one_piece = candidate.lengths().len() == 1;
-        let spared = one_piece && (around.is_fraction() || TYPE_BOUNDS.contains(&candidate.digits()));
-        if spared || opaque::in_hexadecimal(around, candidate.span()) {
+        let printed = one_piece || is_printed(&candidate);
+        let loose = printed && !is_years(&candidate);
+        let checked = (printed || is_groupable(&candidate))
+            && is_issued(candidate.digits())
+            && passes_luhn(candidate.digits());
+        if !(loose || checked)
+            || one_piece && (around.is_fraction() || TYPE_BOUNDS.contains(&candidate.digits()))
+            || opaque::in_hexadecimal(around, candidate.span())
+        {
             continue;
         }
-        let checked = is_issued(candidate.digits()) && passes_luhn(candidate.digits());
-        if checked && is_groupable(&candidate) {
-            sure = Some(candidate.span());
-        }
-        if one_piece || (is_printed(&candidate) && !is_years(&candidate)) {
-            longest = Some(candidate.span());
-        }
+        sure = if checked { Some(candidate.span()) } else { sure };
+        longest = if loose { Some(candidate.span()) } else { longest };
     }
     match question.card_match {
         CardMatch::Loose => sure.or(longest),
@@ -82,18 +84,16 @@ pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
     }
 }
 
-/// Whether the groups may belong to one number: one piece, or several of at least two digits none of which is a
-/// whole number of its own.
+/// Whether groups that no card is printed in may still belong to one number: several of at least two digits, none of
+/// which is a whole number of its own.
 fn is_groupable(candidate: &Candidate<'_>) -> bool {
-    let lengths = candidate.lengths();
-    let parts = |length: &usize| (2..MIN_CARD_DIGITS).contains(length);
-    lengths.len() == 1
-        || is_printed(candidate)
-        || (!candidate.separators().contains(&b'.') && lengths.iter().all(parts))
+    let parts = |length: &u8| (2..MIN_CARD_DIGITS).contains(&usize::from(*length));
+    candidate.lengths().iter().all(parts) && !candidate.separators().contains(&b'.')
 }
 
 fn is_printed(candidate: &Candidate<'_>) -> bool {
-    candidate.is_even(b" -") && PRINTED.contains(&candidate.lengths())
+    let lengths = candidate.lengths();
+    matches!(lengths[0], 4 | 6) && candidate.is_even(b" -") && PRINTED.contains(&lengths)
 }
 
 /// A row of years, as `2021 2022 2023 2024`.

@@ -9,7 +9,7 @@ const PROVINCES: [std::ops::RangeInclusive<u32>; 10] =
     [11..=19, 21..=21, 31..=36, 51..=53, 61..=65, 71..=76, 81..=82, 91..=94, 95..=95, 96..=96];
 
 /// How a NIK is grouped in print besides standing in one piece.
-const NIK_GROUPS: [&[usize]; 7] =
+const NIK_GROUPS: [&[u8]; 7] =
     [&[16], &[4, 4, 4, 4], &[6, 6, 4], &[6, 10], &[6, 2, 2, 2, 4], &[2, 2, 2, 6, 4], &[2, 2, 2, 2, 2, 2, 4]];
 
 /// NIK: 16 digits, province, regency, district, birth date (day + 40 for women), serial.
