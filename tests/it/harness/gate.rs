@@ -1,6 +1,6 @@
 //! A running server and the raw client at its pipes.
 
-use super::inbox::{Inbox, Outlet, write_line};
+use super::inbox::{Inbox, Outlet, write_bytes, write_line};
 use super::processes::{self, Process, marked, tree};
 use super::reply::Reply;
 use super::setup::Setup;
@@ -47,6 +47,23 @@ impl Gate {
     /// Sends one line as it is.
     pub(crate) fn send(&self, line: &str) {
         write_line(&self.outlet, line);
+    }
+
+    /// Sends bytes as they are, without a line's end.
+    pub(crate) fn send_bytes(&self, bytes: &[u8]) {
+        write_bytes(&self.outlet, bytes);
+    }
+
+    /// Sends one line and waits for the error that it gets, under whatever id.
+    pub(crate) fn refused(&self, line: &str) -> Reply {
+        let before = self.count();
+        self.send(line);
+        let shown: String = line.chars().take(200).collect();
+        self.inbox
+            .wait(PATIENCE, |seen| {
+                seen.messages[before..].iter().find(|message| message.value.get("error").is_some()).cloned()
+            })
+            .unwrap_or_else(|| panic!("no error for {shown}; stderr:\n{}", self.stderr_tail()))
     }
 
     /// Sends a notification.
@@ -123,6 +140,11 @@ impl Gate {
     /// How many messages came so far.
     pub(crate) fn count(&self) -> usize {
         self.inbox.seen().messages.len()
+    }
+
+    /// How many messages so far satisfy `wanted`.
+    pub(crate) fn count_of(&self, wanted: impl Fn(&Reply) -> bool) -> usize {
+        self.inbox.seen().messages.iter().filter(|message| wanted(message)).count()
     }
 
     /// Waits for a message that satisfies `wanted`.

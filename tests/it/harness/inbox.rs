@@ -88,8 +88,9 @@ impl Inbox {
                     seen.messages.push(Reply { raw: raw.to_owned(), value });
                 }
                 // An array is the answer to a batch of protocol version 2025-03-26.
-                Ok(value) if value.is_array() => {
-                    seen.messages.push(Reply { raw: raw.to_owned(), value });
+                Ok(Value::Array(batch)) if batch.iter().all(|value| value["jsonrpc"] == "2.0") => {
+                    seen.messages
+                        .extend(batch.into_iter().map(|value| Reply { raw: value.to_string(), value }));
                 }
                 _ => seen.strange.push(raw.chars().take(500).collect()),
             }
@@ -111,8 +112,13 @@ fn answer(canned: &BTreeMap<String, Value>, request: &Value) -> Option<String> {
 
 /// Writes one line; a server that is gone takes nothing, which the test will notice by itself.
 pub(crate) fn write_line(outlet: &Outlet, line: &str) {
+    write_bytes(outlet, format!("{line}\n").as_bytes());
+}
+
+/// Writes bytes as they are.
+pub(crate) fn write_bytes(outlet: &Outlet, bytes: &[u8]) {
     let mut outlet = outlet.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(pipe) = outlet.as_mut() {
-        let _ = pipe.write_all(format!("{line}\n").as_bytes()).and_then(|()| pipe.flush());
+        let _ = pipe.write_all(bytes).and_then(|()| pipe.flush());
     }
 }

@@ -13,7 +13,7 @@ mod setup;
 
 pub(crate) use gate::Gate;
 pub(crate) use pdp::{Pdp, http};
-pub(crate) use processes::{Process, marked, tree};
+pub(crate) use processes::Process;
 pub(crate) use reply::Reply;
 pub(crate) use setup::{HttpStub, Setup};
 

@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) cancelled: Vec<String>,
     /// Tools added while it runs.
     pub(crate) added_tools: Vec<String>,
+    /// stdin is read no more.
+    pub(crate) stopped_reading: bool,
     asked: BTreeMap<String, SyncSender<String>>,
     next_ask: u64,
 }

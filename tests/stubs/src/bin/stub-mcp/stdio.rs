@@ -16,7 +16,8 @@ pub(crate) fn serve(server: &Arc<Server>) -> ExitCode {
     let mut stdin = std::io::stdin().lock();
     let mut lines = 0;
     loop {
-        if server.options.stop_reading_after.is_some_and(|limit| lines >= limit) {
+        let enough = server.options.stop_reading_after.is_some_and(|limit| lines >= limit);
+        if enough || server.state().stopped_reading {
             faults::sleep_for_ever();
         }
         let mut line = Vec::new();

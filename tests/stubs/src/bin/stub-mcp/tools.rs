@@ -36,6 +36,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("touch", "Says that the resource `uri` changed"),
     ("long_line", "Writes `bytes` bytes on one line, no JSON, then answers"),
     ("text", "Returns `text` as it is"),
+    ("stop_reading", "Reads no more than one more line from stdin"),
 ];
 
 /// The whole catalogue, one raw descriptor each.
@@ -138,6 +139,10 @@ impl Call<'_> {
                 let uri = json::raw(&arguments, "uri").unwrap_or("null");
                 self.lane.notify("notifications/resources/updated", &format!(r#"{{"uri":{uri}}}"#));
                 text("touched")
+            }
+            "stop_reading" => {
+                self.server.state().stopped_reading = true;
+                text("stopped")
             }
             "long_line" => {
                 faults::write_long_line(number("bytes"));
