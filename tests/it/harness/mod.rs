@@ -2,7 +2,7 @@
 //! the lines, the processes, the files.
 //!
 //! Nothing here knows an SDK: what is sent is what a test wrote, what is read is kept as the raw line.
-#![allow(dead_code, reason = "two test binaries share this, and neither uses all of it")]
+#![allow(dead_code, unused_imports, reason = "two test binaries share this, and neither uses all of it")]
 
 mod gate;
 mod inbox;

@@ -139,6 +139,13 @@ impl Setup {
         self.dir.path().join(name).display().to_string()
     }
 
+    /// The whole environment of the proxy, for a client that starts it by itself.
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        env.insert("AXONFLOW_BACKENDS".to_owned(), Value::from(self.backends.clone()).to_string());
+        env
+    }
+
     /// Starts the process and says nothing.
     pub(crate) fn spawn(self) -> Gate {
         let child = self.command().stdin(Stdio::piped()).spawn().expect("the server starts");
