@@ -87,7 +87,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert_eq!(lines[0], r#"{"jsonrpc":"2.0","id":7,"result":1}"#);
-        assert_eq!(lines[1].len(), big.len() + 35);
+        assert_eq!(lines[1].len(), big.len() + 34);
         assert!(lines[2].contains("\\u2028"));
         assert_eq!(begun, 3);
         Ok(())

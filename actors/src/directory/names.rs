@@ -41,11 +41,11 @@ impl Names {
     }
 
     /// `a` with a tool `b__c` and `a__b` with a tool `c` would have the same name. Judged by the ids alone, so that a
-    /// name does not depend on what the other backend offers today.
+    /// name does not depend on what the other backend offers today; the backend with the longer id keeps the name.
     fn could_be_anothers(&self, id: &str, plain: &str) -> bool {
         self.are_prefixed()
             && self.ids.iter().any(|other| {
-                &**other != id && plain.strip_prefix(&**other).is_some_and(|rest| rest.starts_with("__"))
+                other.len() > id.len() && plain.strip_prefix(&**other).is_some_and(|rest| rest.starts_with("__"))
             })
     }
 }
