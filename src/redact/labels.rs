@@ -8,7 +8,7 @@ use super::limits::LABEL_BEHIND_BYTES;
 
 /// A set of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Labels(u8);
+pub struct Labels(u32);
 
 impl Labels {
     /// No label.
@@ -29,6 +29,37 @@ impl Labels {
     pub const BNI: Self = Self(64);
     /// Any label of a bank account.
     pub const BANKS: Self = Self(4 | 8 | 16 | 32 | 64);
+    /// United States social security number.
+    pub const SSN: Self = Self(1 << 7);
+    /// Telephone number of any country.
+    pub const PHONE: Self = Self(1 << 8);
+    /// Indian Aadhaar number.
+    pub const AADHAAR: Self = Self(1 << 9);
+    /// Indian permanent account number.
+    pub const PAN: Self = Self(1 << 10);
+    /// Singapore's identity numbers of persons: NRIC and FIN.
+    pub const NRIC: Self = Self(1 << 11);
+    /// Singapore's number of an entity.
+    pub const UEN: Self = Self(1 << 12);
+    /// Passport.
+    pub const PASSPORT: Self = Self(1 << 13);
+    /// Day of birth.
+    pub const BIRTH: Self = Self(1 << 14);
+    /// Driver's licence.
+    pub const LICENCE: Self = Self(1 << 15);
+    /// Routing number of a bank in the United States.
+    pub const ROUTING: Self = Self(1 << 16);
+    /// Value-added tax number.
+    pub const VAT: Self = Self(1 << 17);
+    /// Identity or tax number of a person, of any country.
+    pub const NATIONAL: Self = Self(1 << 18);
+    /// International bank account number.
+    pub const IBAN: Self = Self(1 << 19);
+    /// A version number follows, which may look like an IP address.
+    pub const VERSION: Self = Self(1 << 20);
+    /// The labels that also speak for later numbers of a list (`rekening 1234567890, 9876543210`). All others speak
+    /// for the first number behind them only.
+    const FAR: Self = Self(0x7F);
 
     /// Both sets together.
     pub const fn or(self, other: Self) -> Self {
@@ -77,13 +108,258 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["acc", "no"], Labels::ACCOUNT),
     (&["bank", "account"], Labels::ACCOUNT),
     (&["bank", "acct"], Labels::ACCOUNT),
+    (&["ssn"], Labels::SSN),
+    (&["ssns"], Labels::SSN),
+    (&["social", "security"], Labels::SSN),
+    (&["socialsecurity"], Labels::SSN),
+    (&["socialsecuritynumber"], Labels::SSN),
+    (&["social", "security", "number"], Labels::SSN),
+    (&["social", "sec"], Labels::SSN),
+    (&["ss", "number"], Labels::SSN),
+    (&["tax", "payer", "id"], Labels::SSN),
+    (&["taxpayer", "id"], Labels::SSN),
+    (&["tin"], Labels::SSN),
+    (&["ein"], Labels::SSN),
+    (&["itin"], Labels::SSN),
+    (&["phone"], Labels::PHONE),
+    (&["phones"], Labels::PHONE),
+    (&["phonenumber"], Labels::PHONE),
+    (&["telephone"], Labels::PHONE),
+    (&["tel"], Labels::PHONE),
+    (&["mobile"], Labels::PHONE),
+    (&["mobilenumber"], Labels::PHONE),
+    (&["cell"], Labels::PHONE),
+    (&["cellphone"], Labels::PHONE),
+    (&["fax"], Labels::PHONE),
+    (&["whatsapp"], Labels::PHONE),
+    (&["wa"], Labels::PHONE),
+    (&["hp"], Labels::PHONE),
+    (&["nohp"], Labels::PHONE),
+    (&["handphone"], Labels::PHONE),
+    (&["telepon"], Labels::PHONE),
+    (&["telp"], Labels::PHONE),
+    (&["telefon"], Labels::PHONE),
+    (&["telefono"], Labels::PHONE),
+    (&["handy"], Labels::PHONE),
+    (&["mobil"], Labels::PHONE),
+    (&["call"], Labels::PHONE),
+    (&["msisdn"], Labels::PHONE),
+    (&["sms"], Labels::PHONE),
+    (&["hotline"], Labels::PHONE),
+    (&["ph"], Labels::PHONE),
+    (&["aadhaar"], Labels::AADHAAR),
+    (&["aadhar"], Labels::AADHAAR),
+    (&["adhaar"], Labels::AADHAAR),
+    (&["uidai"], Labels::AADHAAR),
+    (&["uid"], Labels::AADHAAR),
+    (&["aadhaarnumber"], Labels::AADHAAR),
+    (&["pan"], Labels::PAN),
+    (&["pancard"], Labels::PAN),
+    (&["pannumber"], Labels::PAN),
+    (&["permanent", "account"], Labels::PAN),
+    (&["nric"], Labels::NRIC),
+    (&["fin"], Labels::NRIC),
+    (&["nricno"], Labels::NRIC),
+    (&["nricfin"], Labels::NRIC),
+    (&["fin", "no"], Labels::NRIC),
+    (&["uen"], Labels::UEN),
+    (&["unique", "entity"], Labels::UEN),
+    (&["passport"], Labels::PASSPORT),
+    (&["passportnumber"], Labels::PASSPORT),
+    (&["passportno"], Labels::PASSPORT),
+    (&["passports"], Labels::PASSPORT),
+    (&["paspor"], Labels::PASSPORT),
+    (&["nopaspor"], Labels::PASSPORT),
+    (&["reisepass"], Labels::PASSPORT),
+    (&["passeport"], Labels::PASSPORT),
+    (&["pasaporte"], Labels::PASSPORT),
+    (&["passaporto"], Labels::PASSPORT),
+    (&["paspoort"], Labels::PASSPORT),
+    (&["pass", "no"], Labels::PASSPORT),
+    (&["dob"], Labels::BIRTH),
+    (&["birthdate"], Labels::BIRTH),
+    (&["birthday"], Labels::BIRTH),
+    (&["dateofbirth"], Labels::BIRTH),
+    (&["birth"], Labels::BIRTH),
+    (&["born"], Labels::BIRTH),
+    (&["lahir"], Labels::BIRTH),
+    (&["geboren"], Labels::BIRTH),
+    (&["geburtsdatum"], Labels::BIRTH),
+    (&["naissance"], Labels::BIRTH),
+    (&["nacimiento"], Labels::BIRTH),
+    (&["nascita"], Labels::BIRTH),
+    (&["geboortedatum"], Labels::BIRTH),
+    (&["driver", "license"], Labels::LICENCE),
+    (&["driver", "licence"], Labels::LICENCE),
+    (&["drivers", "license"], Labels::LICENCE),
+    (&["drivers", "licence"], Labels::LICENCE),
+    (&["driver", "s", "license"], Labels::LICENCE),
+    (&["driver", "s", "licence"], Labels::LICENCE),
+    (&["driving", "license"], Labels::LICENCE),
+    (&["driving", "licence"], Labels::LICENCE),
+    (&["driverslicense"], Labels::LICENCE),
+    (&["driverlicense"], Labels::LICENCE),
+    (&["driverlicence"], Labels::LICENCE),
+    (&["driverslicence"], Labels::LICENCE),
+    (&["drivinglicence"], Labels::LICENCE),
+    (&["drivinglicense"], Labels::LICENCE),
+    (&["dl"], Labels::LICENCE),
+    (&["dln"], Labels::LICENCE),
+    (&["dlno"], Labels::LICENCE),
+    (&["dl", "no"], Labels::LICENCE),
+    (&["license", "number"], Labels::LICENCE),
+    (&["licence", "number"], Labels::LICENCE),
+    (&["license", "no"], Labels::LICENCE),
+    (&["licence", "no"], Labels::LICENCE),
+    (&["licensenumber"], Labels::LICENCE),
+    (&["fuhrerschein"], Labels::LICENCE),
+    (&["rijbewijs"], Labels::LICENCE),
+    (&["permis"], Labels::LICENCE),
+    (&["routing"], Labels::ROUTING),
+    (&["aba"], Labels::ROUTING),
+    (&["rtn"], Labels::ROUTING),
+    (&["routingnumber"], Labels::ROUTING),
+    (&["transit"], Labels::ROUTING),
+    (&["vat"], Labels::VAT),
+    (&["vatid"], Labels::VAT),
+    (&["vatin"], Labels::VAT),
+    (&["vatnumber"], Labels::VAT),
+    (&["vat", "id"], Labels::VAT),
+    (&["ust", "id"], Labels::VAT),
+    (&["ustid"], Labels::VAT),
+    (&["ustidnr"], Labels::VAT),
+    (&["umsatzsteuer"], Labels::VAT),
+    (&["tva"], Labels::VAT),
+    (&["iva"], Labels::VAT),
+    (&["btw"], Labels::VAT),
+    (&["moms"], Labels::VAT),
+    (&["partita", "iva"], Labels::VAT),
+    (&["partitaiva"], Labels::VAT),
+    (&["national", "id"], Labels::NATIONAL),
+    (&["nationalid"], Labels::NATIONAL),
+    (&["nationalidnumber"], Labels::NATIONAL),
+    (&["id", "number"], Labels::NATIONAL),
+    (&["idnumber"], Labels::NATIONAL),
+    (&["id", "no"], Labels::NATIONAL),
+    (&["idcard"], Labels::NATIONAL),
+    (&["id", "card"], Labels::NATIONAL),
+    (&["identity", "card"], Labels::NATIONAL),
+    (&["identity", "number"], Labels::NATIONAL),
+    (&["identity", "no"], Labels::NATIONAL),
+    (&["identification", "number"], Labels::NATIONAL),
+    (&["citizen", "id"], Labels::NATIONAL),
+    (&["personal", "id"], Labels::NATIONAL),
+    (&["personal", "number"], Labels::NATIONAL),
+    (&["personal", "code"], Labels::NATIONAL),
+    (&["personalnumber"], Labels::NATIONAL),
+    (&["insurance", "number"], Labels::NATIONAL),
+    (&["insurance", "no"], Labels::NATIONAL),
+    (&["nino"], Labels::NATIONAL),
+    (&["nhs"], Labels::NATIONAL),
+    (&["nhs", "number"], Labels::NATIONAL),
+    (&["dni"], Labels::NATIONAL),
+    (&["nie"], Labels::NATIONAL),
+    (&["nif"], Labels::NATIONAL),
+    (&["nipc"], Labels::NATIONAL),
+    (&["cif"], Labels::NATIONAL),
+    (&["bsn"], Labels::NATIONAL),
+    (&["pesel"], Labels::NATIONAL),
+    (&["cpf"], Labels::NATIONAL),
+    (&["cnpj"], Labels::NATIONAL),
+    (&["curp"], Labels::NATIONAL),
+    (&["rfc"], Labels::NATIONAL),
+    (&["sin"], Labels::NATIONAL),
+    (&["tfn"], Labels::NATIONAL),
+    (&["medicare"], Labels::NATIONAL),
+    (&["abn"], Labels::NATIONAL),
+    (&["cnp"], Labels::NATIONAL),
+    (&["egn"], Labels::NATIONAL),
+    (&["oib"], Labels::NATIONAL),
+    (&["emso"], Labels::NATIONAL),
+    (&["amka"], Labels::NATIONAL),
+    (&["afm"], Labels::NATIONAL),
+    (&["cpr"], Labels::NATIONAL),
+    (&["personnummer"], Labels::NATIONAL),
+    (&["fodselsnummer"], Labels::NATIONAL),
+    (&["henkilotunnus"], Labels::NATIONAL),
+    (&["hetu"], Labels::NATIONAL),
+    (&["steuer", "id"], Labels::NATIONAL),
+    (&["steuerid"], Labels::NATIONAL),
+    (&["steuernummer"], Labels::NATIONAL),
+    (&["steueridentifikationsnummer"], Labels::NATIONAL),
+    (&["idnr"], Labels::NATIONAL),
+    (&["nir"], Labels::NATIONAL),
+    (&["insee"], Labels::NATIONAL),
+    (&["securite", "sociale"], Labels::NATIONAL),
+    (&["secu"], Labels::NATIONAL),
+    (&["codice", "fiscale"], Labels::NATIONAL),
+    (&["codicefiscale"], Labels::NATIONAL),
+    (&["rodne", "cislo"], Labels::NATIONAL),
+    (&["rc"], Labels::NATIONAL),
+    (&["isikukood"], Labels::NATIONAL),
+    (&["asmens", "kodas"], Labels::NATIONAL),
+    (&["pps"], Labels::NATIONAL),
+    (&["ppsn"], Labels::NATIONAL),
+    (&["pps", "number"], Labels::NATIONAL),
+    (&["ahv"], Labels::NATIONAL),
+    (&["avs"], Labels::NATIONAL),
+    (&["rijksregisternummer"], Labels::NATIONAL),
+    (&["registre", "national"], Labels::NATIONAL),
+    (&["rrn"], Labels::NATIONAL),
+    (&["tckn"], Labels::NATIONAL),
+    (&["tc", "kimlik"], Labels::NATIONAL),
+    (&["kimlik"], Labels::NATIONAL),
+    (&["hkid"], Labels::NATIONAL),
+    (&["my", "number"], Labels::NATIONAL),
+    (&["national", "insurance"], Labels::NATIONAL),
+    (&["nationalinsurance"], Labels::NATIONAL),
+    (&["ni", "number"], Labels::NATIONAL),
+    (&["tax", "id"], Labels::NATIONAL),
+    (&["taxid"], Labels::NATIONAL),
+    (&["tax", "number"], Labels::NATIONAL),
+    (&["tax", "no"], Labels::NATIONAL),
+    (&["tax", "identification"], Labels::NATIONAL),
+    (&["tajszam"], Labels::NATIONAL),
+    (&["taj"], Labels::NATIONAL),
+    (&["adoszam"], Labels::NATIONAL),
+    (&["nric"], Labels::NATIONAL),
+    (&["mykad"], Labels::NATIONAL),
+    (&["svnr"], Labels::NATIONAL),
+    (&["sozialversicherungsnummer"], Labels::NATIONAL),
+    (&["versicherungsnummer"], Labels::NATIONAL),
+    (&["bvn"], Labels::NATIONAL),
+    (&["iban"], Labels::IBAN),
+    (&["ibans"], Labels::IBAN),
+    (&["ibannumber"], Labels::IBAN),
+    (&["bank", "iban"], Labels::IBAN),
+    (&["version"], Labels::VERSION),
+    (&["versions"], Labels::VERSION),
+    (&["release"], Labels::VERSION),
+    (&["ver"], Labels::VERSION),
+    (&["v"], Labels::VERSION),
+    (&["firmware"], Labels::VERSION),
+    (&["build"], Labels::VERSION),
 ];
+
+/// For the first letter of a phrase's last word: which lengths that word may have, as bits. Most words of a text are
+/// told apart from all phrases by one look.
+const LENGTHS_BY_LETTER: [u64; 26] = {
+    let mut table = [0; 26];
+    let mut row = 0;
+    while row < PHRASES.len() {
+        let words = PHRASES[row].0;
+        let last = words[words.len() - 1].as_bytes();
+        table[(last[0] - b'a') as usize] |= 1 << last.len();
+        row += 1;
+    }
+    table
+};
 
 /// Keys that say nothing themselves, so that the key around them speaks: `{"rekening":{"number":…}}`.
 const PLAIN_KEYS: &[&str] = &["number", "no", "nomor", "num", "value", "account", "text", "id"];
 
 /// Longest word in [`PHRASES`] and [`PLAIN_KEYS`].
-const LONGEST_WORD: usize = 13;
+const LONGEST_WORD: usize = 27;
 
 const TOKEN_HEAD: &[u8] = b"[REDACTED:";
 
@@ -115,6 +391,7 @@ pub(super) fn skip_cut_token(text: &[u8], floor: usize, at: usize) -> usize {
 struct Reader {
     found: Labels,
     previous: Word,
+    before: Word,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -136,6 +413,15 @@ impl Word {
         word
     }
 
+    /// Whether first letter and length are those of the last word of a phrase.
+    fn may_end_phrase(&self) -> bool {
+        let letter = self.bytes[0].wrapping_sub(b'a');
+        self.length > 0
+            && LENGTHS_BY_LETTER
+                .get(usize::from(letter))
+                .is_some_and(|lengths| lengths >> self.length & 1 == 1)
+    }
+
     fn is(&self, text: &str) -> bool {
         &self.bytes[..self.length] == text.as_bytes()
     }
@@ -144,21 +430,33 @@ impl Word {
 impl Reader {
     fn word(&mut self, text: &[u8]) {
         let word = Word::new(text);
-        for (phrase, label) in PHRASES {
-            let hit = match phrase {
-                [only] => word.is(only),
-                [first, second] => word.is(second) && self.previous.is(first),
-                _ => false,
-            };
-            if hit {
-                self.found = self.found.or(*label);
+        if word.may_end_phrase() {
+            for (phrase, label) in PHRASES {
+                let hit = match phrase {
+                    [only] => word.is(only),
+                    [first, second] => word.is(second) && self.previous.is(first),
+                    [first, second, third] => {
+                        word.is(third) && self.previous.is(second) && self.before.is(first)
+                    }
+                    _ => false,
+                };
+                if hit {
+                    self.found = self.found.or(*label);
+                }
             }
         }
-        self.previous = word;
+        self.before = std::mem::replace(&mut self.previous, word);
     }
 
     fn barrier(&mut self) {
         self.previous = Word::default();
+        self.before = Word::default();
+    }
+
+    /// Another value stood here, or the part of the text about the labels is over.
+    fn forget(&mut self) {
+        self.barrier();
+        self.found = self.found.and(Labels::FAR);
     }
 
     fn text(&mut self, text: &[u8]) {
@@ -169,10 +467,13 @@ impl Reader {
                 self.word(&text[at..end]);
                 at = end;
             } else if let Some(length) = token_end(&text[at..]) {
-                self.barrier();
+                self.forget();
                 at += length;
             } else {
-                if text[at].is_ascii_digit() {
+                let alone = at == 0 || !text[at - 1].is_ascii_alphanumeric();
+                if matches!(text[at], b',' | b';' | b'|') || text[at].is_ascii_digit() && alone {
+                    self.forget();
+                } else if text[at].is_ascii_digit() {
                     self.barrier();
                 }
                 at += 1;
@@ -202,7 +503,11 @@ fn word_end(text: &[u8], at: usize) -> usize {
 /// The labels in pieces of text that stand in a row with masked spans between them.
 pub(super) fn of_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Labels {
     let mut reader = Reader::default();
-    for piece in pieces {
+    for (index, piece) in pieces.enumerate() {
+        // A masked value stands between two pieces.
+        if index > 0 {
+            reader.forget();
+        }
         reader.text(piece);
     }
     reader.found

@@ -1,8 +1,8 @@
 //! The JSON tokenizer (RFC 8259): strict, by hand, and with a glance at what a string may hold while it passes.
 
-use super::escape;
+use super::detect::secrets;
 use super::limits::MIN_DIGITS;
-use super::words;
+use super::{encoded, escape, fold, words};
 
 /// The bytes are not one JSON value. Says what and where, never the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,10 +31,14 @@ impl Glance {
     /// `\u`, here or in JSON inside: any character may hide behind it.
     const UNICODE: u8 = 4;
     const BRACKET: u8 = 8;
+    /// A secret by form or by name, or text in base64 or hexadecimal.
+    const SECRET: u8 = 16;
+    /// Characters that read differently from what they are.
+    const FOLDED: u8 = 32;
 
     /// Whether any detector might find something.
     pub(super) fn suspicious(self) -> bool {
-        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE) != 0
+        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE | Self::SECRET | Self::FOLDED) != 0
     }
 
     /// Whether the text might hold a token of ours already, all of which start with `[`.
@@ -72,6 +76,12 @@ const DIGIT: u8 = 1;
 const AT: u8 = 2;
 const OPEN: u8 = 4;
 const STOP: u8 = 8;
+/// `:` and `=`, behind which the value of a name stands.
+const SIGN: u8 = 16;
+/// Bytes of characters beyond ASCII, and signs that start codes.
+const ODD: u8 = 32;
+/// What ends a run of letters and digits.
+const GAP: u8 = 64;
 
 const CLASS: [u8; 256] = {
     let mut table = [0u8; 256];
@@ -87,14 +97,35 @@ const CLASS: [u8; 256] = {
     }
     table[b'"' as usize] = STOP;
     table[b'\\' as usize] = STOP;
-    table[b'@' as usize] = AT;
-    table[b'[' as usize] = OPEN;
+    byte = 0x20;
+    while byte < 256 {
+        let value = byte as u8;
+        if byte >= 0x80 {
+            table[byte] |= ODD | GAP;
+        } else if !value.is_ascii_alphanumeric() && !matches!(value, b'_' | b'-' | b'.') {
+            table[byte] |= GAP;
+        }
+        byte += 1;
+    }
+    table[b'@' as usize] |= AT;
+    table[b'[' as usize] |= OPEN;
+    table[b':' as usize] |= SIGN;
+    table[b'=' as usize] |= SIGN;
+    table[b'%' as usize] |= ODD;
+    table[b'&' as usize] |= ODD;
     table
 };
 
 /// Strings up to this length are read byte by byte; searching by vector pays for longer ones only.
 const SHORT: usize = 32;
 const BLOCK: usize = 32;
+/// Fewest letters and digits of a string in which a secret by form or an encoded part may stand.
+const SHORTEST_HINT: usize = 12;
+
+/// Whether a secret or an encoded part may stand in the text, raw or decoded.
+fn may_hold_secret(text: &[u8]) -> bool {
+    secrets::may_hold(text) || encoded::may_hold(text)
+}
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
@@ -171,23 +202,29 @@ impl<'a> Lexer<'a> {
         let head = &self.bytes[start..self.bytes.len().min(start + SHORT)];
         let mut seen = 0;
         let mut digits = 0usize;
+        let mut gaps = 0usize;
         for (offset, &byte) in head.iter().enumerate() {
             let class = CLASS[usize::from(byte)];
-            if class == STOP {
+            if class & STOP != 0 {
                 if byte != b'"' {
                     break;
                 }
                 let end = start + offset;
                 self.at = end + 1;
+                let raw = &self.bytes[start..end];
+                let secret = offset >= gaps + SHORTEST_HINT || seen & SIGN != 0;
                 let glance = Glance(
                     if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 }
                         | if seen & AT != 0 { Glance::AT_SIGN } else { 0 }
-                        | if seen & OPEN != 0 { Glance::BRACKET } else { 0 },
+                        | if seen & OPEN != 0 { Glance::BRACKET } else { 0 }
+                        | if secret && may_hold_secret(raw) { Glance::SECRET } else { 0 }
+                        | if seen & ODD != 0 && fold::differs(raw) { Glance::FOLDED } else { 0 },
                 );
                 return Ok(Text { start, end, escaped: false, glance });
             }
             seen |= class;
             digits += usize::from(class & DIGIT);
+            gaps += usize::from(class / GAP);
         }
         self.long_string(start)
     }
@@ -217,6 +254,13 @@ impl<'a> Lexer<'a> {
         let mut glance = glance(&self.bytes[start..at], start)?;
         if unicode {
             glance.0 |= Glance::UNICODE;
+        }
+        let raw = &self.bytes[start..at];
+        if may_hold_secret(raw) {
+            glance.0 |= Glance::SECRET;
+        }
+        if fold::differs(raw) {
+            glance.0 |= Glance::FOLDED;
         }
         Ok(Text { start, end: at, escaped, glance })
     }
@@ -263,7 +307,9 @@ pub(super) fn glance_at_text(text: &[u8]) -> Glance {
     let dense = if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 };
     let at_sign = if seen & AT != 0 { Glance::AT_SIGN } else { 0 };
     let unicode = if memchr::memmem::find(text, b"\\u").is_some() { Glance::UNICODE } else { 0 };
-    Glance(dense | at_sign | unicode)
+    let secret = if may_hold_secret(text) { Glance::SECRET } else { 0 };
+    let folded = if fold::differs(text) { Glance::FOLDED } else { 0 };
+    Glance(dense | at_sign | unicode | secret | folded)
 }
 
 #[cfg(test)]

@@ -13,13 +13,17 @@
 //!
 //! Pure functions: no actor, no channel, no clock. The time is linear in the length, whatever the bytes are.
 
+mod dates;
 pub mod detect;
+mod encoded;
 mod escape;
+mod fold;
 mod keys;
 pub mod labels;
 mod lex;
 pub mod limits;
 mod media;
+mod numbers;
 pub mod output_schema;
 pub mod port;
 mod scan;

@@ -4,6 +4,7 @@
 //! entered by recursion, at most [`limits::MAX_NESTED_TEXTS`](super::limits::MAX_NESTED_TEXTS) levels deep.
 
 use super::Scope;
+use super::detect::secrets;
 use super::escape::{WayBack, unescape};
 use super::keys::KeyBook;
 use super::labels::{self, Labels};
@@ -216,6 +217,11 @@ impl<'a> Scanner<'a> {
         {
             meaning = frame.claims.member(&self.lexer.bytes[key.start..key.end], raw, suspicious);
         }
+        if let Some(hit) = self.named_secret(raw, text.escaped) {
+            let fill = Fill::Token(hit);
+            self.splices.push(Splice { start: text.start, end: text.end, fill });
+            return Ok(());
+        }
         let Some(matcher) = self.matcher.filter(|_| suspicious) else { return Ok(()) };
         if matches!(meaning, Meaning::Media) || media::is_data_uri(raw) || self.is_handle() {
             return Ok(());
@@ -254,6 +260,16 @@ impl<'a> Scanner<'a> {
             self.splices.push(Splice { start: number.start, end: number.end, fill });
         }
         Ok(())
+    }
+
+    /// The row of the secret that the key calls the value, a whole string.
+    fn named_secret(&mut self, raw: &[u8], escaped: bool) -> Option<u8> {
+        let matcher = self.matcher?;
+        let key = self.frames.last()?.key.filter(|key| !key.escaped)?;
+        let secret = secrets::kind_of_name(&self.lexer.bytes[key.start..key.end])?;
+        let row = matcher.secret_row(secret)?;
+        let value = decode(raw, escaped, &mut self.scratch);
+        (secrets::is_value(secret, value) && !looks_like_json(value) && !self.is_handle()).then_some(row)
     }
 
     /// What the key of the value that was just read says. In an array, and under a key that says nothing itself, the
