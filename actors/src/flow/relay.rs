@@ -40,10 +40,11 @@ pub async fn run(
         Ok(()) = cancelled => None,
         () = machine.abort.cancelled() => None,
     };
-    slot.end(answer.unwrap_or_else(|| {
+    let answer = answer.unwrap_or_else(|| {
         whereabouts.take_back();
         Answer::Silence
-    }));
+    });
+    slot.end(machine.weights.admit(answer).await);
 }
 
 async fn relay(
