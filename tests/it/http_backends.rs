@@ -44,7 +44,11 @@ fn w28_a_lost_session_is_opened_again_once() {
         (0..5).map(|n| gate.start_call("count", &json!({"effect": format!("e{n}")}))).collect();
     for id in ids {
         let reply = gate.reply(id);
-        assert!(reply.is_ok(), "a clean 404 never reached the tool, so the call is sent again: {}", reply.raw);
+        assert!(
+            reply.is_ok(),
+            "a clean 404 never reached the tool, so the call is sent again: {}",
+            reply.raw
+        );
     }
     let mut effects = gate.effects("h");
     effects.sort();
