@@ -1,6 +1,4 @@
 //! How an event of `tracing` looks: `2026-01-02T03:04:05.678901Z  WARN journal: message name=value`.
-//!
-//! Spans are not shown: the only ones are those of libraries, which number their own parts.
 
 use super::escape::Escaping;
 use std::fmt::{self, Write};
@@ -8,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// One event, one line.
@@ -31,6 +29,17 @@ where
         let (colour, plain) = if self.colours { (colour(level), "\u{1b}[0m") } else { ("", "") };
         let target = brief(event.metadata().target());
         write!(writer, "{} {colour}{level:>5}{plain} {target}: ", now())?;
+        let spans = context.event_scope().into_iter().flat_map(|scope| scope.from_root());
+        // The actor library puts each of its actors into a span, by a number that tells nobody anything.
+        for span in spans.filter(|span| !span.metadata().target().starts_with("ractor")) {
+            writer.write_str(span.name())?;
+            if let Some(fields) = span.extensions().get::<FormattedFields<Fields>>()
+                && !fields.is_empty()
+            {
+                write!(writer, "{{{fields}}}")?;
+            }
+            writer.write_str(": ")?;
+        }
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }

@@ -86,12 +86,12 @@ fn an_event_is_one_line_with_time_level_and_brief_target() {
 }
 
 #[test]
-fn spans_of_libraries_are_not_shown() {
+fn spans_stand_before_the_message() {
     let text = logged("info", false, || {
         let span = tracing::info_span!("call", number = 7, tool = "a\u{1b}b");
         span.in_scope(|| tracing::info!("sent"));
     });
-    assert!(text.ends_with("log::tests: sent\n"), "{text}");
+    assert!(text.ends_with(": call{number=7 tool=\"a\\u{1b}b\"}: sent\n"), "{text}");
 }
 
 #[test]
