@@ -4,7 +4,7 @@
 use crate::limits::{CLIENT_REQUEST_DEADLINE, CLIENT_REQUESTS_IN_FLIGHT, EARLY_LINES, NOTICE_BYTES};
 use crate::ports::{Carrier, Subject};
 use crate::redactor::Redactor;
-use crate::wire::codes::{ErrorObject, INTERNAL_ERROR, METHOD_NOT_FOUND};
+use crate::wire::codes::{ErrorObject, INTERNAL_ERROR, METHOD_NOT_FOUND, clean};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;
@@ -13,6 +13,9 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
+
+/// Longest quotation of a backend in an error message of ours.
+const QUOTED_BYTES: usize = 512;
 
 /// What the client said of itself in `initialize`.
 #[derive(Clone, Debug)]
@@ -153,6 +156,14 @@ impl Front {
         ours.map(|(exposed, subscription)| (exposed.clone(), subscription.own.clone())).collect()
     }
 
+    /// A backend's own words, redacted and bounded, for use in an error message of ours.
+    pub fn quoted(&self, backend: &Arc<str>, words: &str) -> Option<String> {
+        let mut raw = Vec::new();
+        crate::wire::write::string(&mut raw, words);
+        let redacted = self.redacted(backend, Carrier::Error, raw.into()).ok()?;
+        skim::string(&redacted).map(|words| clean(&words, QUOTED_BYTES))
+    }
+
     /// Tells the client something of our own.
     pub fn tell(&self, method: &str) {
         self.send(Line::notification(method, None));
@@ -173,13 +184,15 @@ impl Front {
             _ => "",
         };
         let refuse = |code, text: &str| Err(ErrorObject::new(code, text).into_bytes());
-        if capability.is_empty() || !self.state().client.as_ref().is_some_and(|client| client.can(capability)) {
+        if capability.is_empty() || !self.state().client.as_ref().is_some_and(|client| client.can(capability))
+        {
             return refuse(METHOD_NOT_FOUND, &format!("the client does not support {method}"));
         }
-        let params = match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
-            Ok(params) => params,
-            Err(reason) => return refuse(INTERNAL_ERROR, &reason),
-        };
+        let params =
+            match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
+                Ok(params) => params,
+                Err(reason) => return refuse(INTERNAL_ERROR, &reason),
+            };
         let token = params.as_ref().and_then(|params| {
             let span = skim::path(params, &["_meta", "progressToken"])?;
             Some((span.clone(), params.slice(span)))
@@ -239,7 +252,8 @@ impl Front {
             tokio::time::sleep(CLIENT_REQUEST_DEADLINE).await;
             let ask = front.state().asks.remove(&id);
             if let Some(ask) = ask {
-                let error = ErrorObject::new(INTERNAL_ERROR, "the client did not answer in time").into_bytes();
+                let error =
+                    ErrorObject::new(INTERNAL_ERROR, "the client did not answer in time").into_bytes();
                 ask.asker.answered(Body::Error(error));
             }
         });

@@ -16,7 +16,7 @@ use super::{BackendHandle, Forward};
 use crate::front::{Asker, Front};
 use crate::gate::{Gate, Permit};
 use crate::http::{Executed, Incoming};
-use crate::limits::{BACKEND_IN_FLIGHT, REFRESH_PAUSE, SILENT_TIMEOUTS, START_DEADLINE};
+use crate::limits::{BACKEND_IN_FLIGHT, REFRESH_PAUSE, SESSION_DRAIN, SILENT_TIMEOUTS, START_DEADLINE};
 use crate::ports::Launch;
 use crate::process::StopGrace;
 use crate::wire::envelope::{self, Body, Message};
@@ -76,6 +76,8 @@ pub enum BackendMessage {
     StartDeadlineDue,
     /// Lists that changed are to be read again.
     RefreshDue,
+    /// Answers that a lost HTTP session still owes are not waited for any longer.
+    DrainDue,
 }
 
 /// What a backend actor tells the supervisor.
@@ -151,6 +153,8 @@ pub struct Incarnation {
     noise: u64,
     silent_timeouts: u32,
     has_worked: bool,
+    /// The HTTP session is lost: nothing new is sent, and the incarnation ends with its last open request.
+    lost_session: Option<String>,
 }
 
 impl Actor for Backend {
@@ -178,6 +182,7 @@ impl Actor for Backend {
             noise: 0,
             silent_timeouts: 0,
             has_worked: false,
+            lost_session: None,
         })
     }
 
@@ -211,7 +216,7 @@ impl Incarnation {
             BackendMessage::Start => self.open(myself),
             BackendMessage::Frame(frame, place) => self.frame(myself, frame, place),
             BackendMessage::Http(incoming, place) => self.http(myself, *incoming, place),
-            BackendMessage::LinkClosed { why } => Err(self.closed(why)),
+            BackendMessage::LinkClosed { why } => Err(why),
             BackendMessage::Forward(forward) => {
                 self.forward(*forward);
                 Ok(())
@@ -229,8 +234,11 @@ impl Incarnation {
             }
             BackendMessage::ClientAnswered { id, body } => self.client_answered(&id, body),
             BackendMessage::StartDeadlineDue if self.phase == Phase::Ready => Ok(()),
-            BackendMessage::StartDeadlineDue => Err(format!("was not ready within {} s", START_DEADLINE.as_secs())),
+            BackendMessage::StartDeadlineDue => {
+                Err(format!("was not ready within {} s", START_DEADLINE.as_secs()))
+            }
             BackendMessage::RefreshDue => self.refresh(),
+            BackendMessage::DrainDue => self.lost_session.take().map_or(Ok(()), Err),
         }
     }
 
@@ -331,7 +339,7 @@ impl Incarnation {
     // ------------------------------------------------------------------------------------------ toward the backend
 
     fn forward(&mut self, forward: Forward) {
-        if self.phase != Phase::Ready || forward.reply.is_abandoned() {
+        if self.phase != Phase::Ready || self.lost_session.is_some() || forward.reply.is_abandoned() {
             return;
         }
         let Some(link) = &self.link else { return };
@@ -399,7 +407,12 @@ impl Incarnation {
 
     // ---------------------------------------------------------------------------------------- from the backend
 
-    fn frame(&mut self, myself: &ActorRef<BackendMessage>, frame: Frame, place: Permit) -> Result<(), String> {
+    fn frame(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        frame: Frame,
+        place: Permit,
+    ) -> Result<(), String> {
         self.silent_timeouts = 0;
         match frame {
             Frame::Line(line) => self.message(myself, &line, place),
@@ -410,7 +423,12 @@ impl Incarnation {
         }
     }
 
-    fn message(&mut self, myself: &ActorRef<BackendMessage>, line: &Bytes, place: Permit) -> Result<(), String> {
+    fn message(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        line: &Bytes,
+        place: Permit,
+    ) -> Result<(), String> {
         match envelope::read_backend(line) {
             Some(Message::Response { id, body }) => self.response(myself, &id, body),
             Some(Message::Notification { method, params }) => {
@@ -427,7 +445,12 @@ impl Incarnation {
     }
 
     /// MCP 2025-03-26 lets a server answer in batches; anything else is noise: a banner, a stray print.
-    fn batch_or_noise(&mut self, myself: &ActorRef<BackendMessage>, line: &Bytes, place: Permit) -> Result<(), String> {
+    fn batch_or_noise(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        line: &Bytes,
+        place: Permit,
+    ) -> Result<(), String> {
         let mut parts = Vec::new();
         let is_batch = skim::elements(line, |range| parts.push(line.slice(range))).is_some();
         if !is_batch || parts.iter().any(|part| part.first() != Some(&b'{')) {
@@ -453,7 +476,10 @@ impl Incarnation {
     }
 
     fn too_long(&mut self, prefix: &[u8], len: usize) {
-        let why = format!("answered with {len} bytes on one line, more than the limit of {}", self.start.link.max_line);
+        let why = format!(
+            "answered with {len} bytes on one line, more than the limit of {}",
+            self.start.link.max_line
+        );
         tracing::warn!(backend = %self.start.id, len, "a line is longer than the limit and was skipped");
         // The prefix is cut, so the envelope cannot be read whole; the id stands before the body in practice.
         let id = envelope_id_in(prefix).and_then(|raw| envelope::our_id(&raw));
@@ -496,10 +522,14 @@ impl Incarnation {
         let front = self.start.front.clone();
         match method {
             "notifications/progress" => self.progress(params),
-            "notifications/message" => front.notice(&self.start.id, method, params.map(|params| self.named_logger(params))),
+            "notifications/message" => {
+                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)))
+            }
             "notifications/tools/list_changed" => self.changed(myself, &[List::Tools]),
             "notifications/prompts/list_changed" => self.changed(myself, &[List::Prompts]),
-            "notifications/resources/list_changed" => self.changed(myself, &[List::Resources, List::Templates]),
+            "notifications/resources/list_changed" => {
+                self.changed(myself, &[List::Resources, List::Templates])
+            }
             "notifications/resources/updated" => self.resource_updated(params),
             "notifications/cancelled" => self.backend_cancels(params),
             "notifications/elicitation/complete" => front.notice(&self.start.id, method, params),
@@ -513,7 +543,9 @@ impl Incarnation {
     fn progress(&mut self, params: Option<Bytes>) {
         let Some(params) = params else { return };
         let Some(span) = skim::member(&params, "progressToken") else { return };
-        let Some(flow) = envelope::our_id(&params[span.clone()]).and_then(|id| self.pending.flow(id)) else { return };
+        let Some(flow) = envelope::our_id(&params[span.clone()]).and_then(|id| self.pending.flow(id)) else {
+            return;
+        };
         flow.activity.note();
         if let Some(token) = &flow.progress {
             let params = splice(&params, &[(span, &token.raw)]);
@@ -562,7 +594,8 @@ impl Incarnation {
         let Some(params) = params else { return };
         let Some(span) = skim::member(&params, "uri") else { return };
         let Some(own) = skim::string(&params[span.clone()]) else { return };
-        for (exposed, _) in self.start.front.subscribed(&self.start.id).iter().filter(|(_, uri)| *uri == own) {
+        for (exposed, _) in self.start.front.subscribed(&self.start.id).iter().filter(|(_, uri)| *uri == own)
+        {
             let mut raw = Vec::new();
             write::string(&mut raw, exposed);
             let params = splice(&params, &[(span.clone(), &raw)]);
@@ -637,7 +670,25 @@ impl Incarnation {
 
     // --------------------------------------------------------------------------------------------------- HTTP
 
-    fn http(&mut self, myself: &ActorRef<BackendMessage>, incoming: Incoming, place: Permit) -> Result<(), String> {
+    fn http(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        incoming: Incoming,
+        place: Permit,
+    ) -> Result<(), String> {
+        self.http_event(myself, incoming, place)?;
+        match &self.lost_session {
+            Some(why) if !self.pending.has_flows() => Err(why.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn http_event(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        incoming: Incoming,
+        place: Permit,
+    ) -> Result<(), String> {
         match incoming {
             Incoming::Message { json, .. } => return self.message(myself, &json, place),
             Incoming::Accepted => {
@@ -647,22 +698,12 @@ impl Incarnation {
             }
             Incoming::StreamReady if self.phase == Phase::Accepting => return self.list_all(),
             Incoming::StreamReady => {}
-            Incoming::NotSent { what, why } => return self.not_sent(myself, what, why),
-            Incoming::SessionGone { what, .. } => {
-                if let Some(id) = what.and_then(Kind::request) {
-                    self.lost(id, |why| super::Lost::NotSent(why), "its session expired".into());
-                }
-                return Err("its session expired".into());
-            }
+            Incoming::NotSent { what, why } => return self.not_sent(what, why),
+            Incoming::SessionGone { what, .. } => self.session_gone(myself, what),
             Incoming::Failed { what, executed, why, server_said, .. } => {
-                let why = match server_said {
-                    // The server's own words are content; they reach the client through the redactor only.
-                    Some(said) => {
-                        tracing::debug!(backend = %self.start.id, "the server said: {}", said.escape_debug());
-                        why
-                    }
-                    None => why,
-                };
+                // The server's own words are content: they go through the redactor like any answer.
+                let said = server_said.and_then(|said| self.start.front.quoted(&self.start.id, &said));
+                let why = said.map_or_else(|| why.clone(), |said| format!("{why}: {said}"));
                 let make: fn(String) -> super::Lost = match executed {
                     Executed::No => super::Lost::Refused,
                     Executed::Possibly => super::Lost::Unknown,
@@ -673,7 +714,20 @@ impl Incarnation {
         Ok(())
     }
 
-    fn not_sent(&mut self, _myself: &ActorRef<BackendMessage>, what: Kind, why: String) -> Result<(), String> {
+    /// The server does not know our session, so it has not executed this request. Others may still be answered; then
+    /// a new incarnation opens a new session.
+    fn session_gone(&mut self, myself: &ActorRef<BackendMessage>, what: Option<Kind>) {
+        let why = "its session expired".to_owned();
+        if let Some(id) = what.and_then(Kind::request) {
+            self.lost(id, super::Lost::NotSent, why.clone());
+        }
+        if self.lost_session.is_none() {
+            self.lost_session = Some(why);
+            myself.send_after(SESSION_DRAIN, || BackendMessage::DrainDue);
+        }
+    }
+
+    fn not_sent(&mut self, what: Kind, why: String) -> Result<(), String> {
         if let Some(id) = what.request() {
             self.lost(id, super::Lost::NotSent, why.clone());
         }
@@ -685,7 +739,11 @@ impl Incarnation {
         match what {
             Kind::Initialize(_) | Kind::Initialized => Err(why),
             Kind::Request(id) => {
-                if self.lost(id, make, why.clone()) { Ok(()) } else { Err(why) }
+                if self.lost(id, make, why.clone()) {
+                    Ok(())
+                } else {
+                    Err(why)
+                }
             }
             Kind::Notice => {
                 tracing::debug!(backend = %self.start.id, "a notification was not accepted: {why}");
@@ -707,10 +765,6 @@ impl Incarnation {
     }
 
     // -------------------------------------------------------------------------------------------------- the end
-
-    fn closed(&self, why: String) -> String {
-        self.link.as_ref().and_then(Link::exit).unwrap_or(why)
-    }
 
     /// Ends whatever is open. Does nothing the second time.
     fn end(&mut self, why: &str) {
@@ -734,7 +788,12 @@ impl Incarnation {
 fn envelope_id_in(prefix: &[u8]) -> Option<Vec<u8>> {
     let at = memchr::memmem::find(prefix, b"\"id\":")? + 5;
     let rest = prefix.get(at..)?;
-    let digits: Vec<u8> = rest.iter().copied().skip_while(|b| matches!(b, b' ' | b'"')).take_while(u8::is_ascii_digit).collect();
+    let digits: Vec<u8> = rest
+        .iter()
+        .copied()
+        .skip_while(|b| matches!(b, b' ' | b'"'))
+        .take_while(u8::is_ascii_digit)
+        .collect();
     (!digits.is_empty()).then_some(digits)
 }
 

@@ -57,16 +57,22 @@ struct Journey {
     whereabouts: Whereabouts,
 }
 
+impl Journey {
+    fn begin() -> Self {
+        Journey {
+            received_at: SystemTime::now(),
+            begun: Instant::now(),
+            decision: None,
+            verdict: AuditVerdict::Error,
+            whereabouts: Whereabouts::default(),
+        }
+    }
+}
+
 /// Runs one call to its end.
 pub async fn call(machine: Machine, request: CallRequest) {
     let CallRequest { params, slot, cancelled, permit } = request;
-    let mut journey = Journey {
-        received_at: SystemTime::now(),
-        begun: Instant::now(),
-        decision: None,
-        verdict: AuditVerdict::Error,
-        whereabouts: Whereabouts::default(),
-    };
+    let mut journey = Journey::begin();
     let resolved = match CallParams::read(params) {
         Ok(params) => resolve(&machine, params).await,
         Err(why) => Err(format!("malformed tools/call: {why}")),
@@ -90,6 +96,17 @@ pub async fn call(machine: Machine, request: CallRequest) {
     };
     record_and_end(&machine, &journey, call, finish, slot).await;
     drop(permit);
+}
+
+/// Ends a call that finds no place with `error`; it has its row like any other.
+pub async fn refuse(machine: Machine, params: Option<Bytes>, error: Bytes, slot: ReplySlot) {
+    let journey = Journey::begin();
+    let known = CallParams::read(params).ok().and_then(|params| {
+        let route = machine.directory.borrow().listing.tool(&params.name).cloned()?;
+        Some(describe(&machine, &journey, &params, &route))
+    });
+    let call = Arc::new(known.unwrap_or_else(|| nameless(&machine, &journey)));
+    record_and_end(&machine, &journey, call, Finish::error(error, Outcome::NotForwarded), slot).await;
 }
 
 /// The steps between the request and its ending. Nothing leaves before a decision allowed it and the journal has it;
@@ -188,19 +205,17 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
         journey.decision.as_ref().map(|decision| &decision.verdict),
         Some(Verdict::Allow { redact: true, .. })
     );
-    let subject = |carrier| Subject {
-        backend: call.backend.clone(),
-        tool: Some(call.tool.clone()),
-        carrier,
-        obliged,
-    };
+    let subject =
+        |carrier| Subject { backend: call.backend.clone(), tool: Some(call.tool.clone()), carrier, obliged };
     let (redacted, result, outcome) = match body {
         Body::Result(result) => {
             let is_error = skim::member(&result, "isError").is_some_and(|range| &result[range] == b"true");
             let outcome = if is_error { Outcome::ToolError } else { Outcome::Ok };
             (machine.redactor.redact(&subject(Carrier::ToolResult), result.clone()).await, result, outcome)
         }
-        Body::Error(error) => (machine.redactor.redact(&subject(Carrier::Error), error).await, Bytes::new(), Outcome::Failed),
+        Body::Error(error) => {
+            (machine.redactor.redact(&subject(Carrier::Error), error).await, Bytes::new(), Outcome::Failed)
+        }
     };
     match redacted {
         Ok(redacted) => {
@@ -212,7 +227,12 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
         }
         Err(withheld) => {
             let error = verdict::withheld(&withheld, journey.decision.as_ref());
-            Finish { answer: Answer::Error(error), outcome: Outcome::Withheld, result, masked: BTreeMap::new() }
+            Finish {
+                answer: Answer::Error(error),
+                outcome: Outcome::Withheld,
+                result,
+                masked: BTreeMap::new(),
+            }
         }
     }
 }
@@ -220,11 +240,22 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
 /// The client took the call back, or the gate is closing.
 fn take_back(journey: &Journey) -> Finish {
     journey.whereabouts.take_back();
-    Finish { answer: Answer::Silence, outcome: Outcome::Cancelled, result: Bytes::new(), masked: BTreeMap::new() }
+    Finish {
+        answer: Answer::Silence,
+        outcome: Outcome::Cancelled,
+        result: Bytes::new(),
+        masked: BTreeMap::new(),
+    }
 }
 
 /// No ending without a record: the row first, then the answer.
-async fn record_and_end(machine: &Machine, journey: &Journey, call: Arc<Call>, finish: Finish, slot: ReplySlot) {
+async fn record_and_end(
+    machine: &Machine,
+    journey: &Journey,
+    call: Arc<Call>,
+    finish: Finish,
+    slot: ReplySlot,
+) {
     let Finish { mut answer, outcome, result, masked } = finish;
     let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
     let ending = Ending {
@@ -243,7 +274,7 @@ async fn record_and_end(machine: &Machine, journey: &Journey, call: Arc<Call>, f
             answer = Answer::Error(verdict::no_record(&why.to_string(), true));
         }
     }
-    slot.end(answer);
+    slot.end(machine.weights.admit(answer).await);
 }
 
 fn describe(machine: &Machine, journey: &Journey, params: &CallParams, route: &Route) -> Call {

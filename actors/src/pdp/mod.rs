@@ -6,7 +6,7 @@ pub use actor::{Pdp, PdpMessage};
 
 use crate::call::Call;
 use crate::gate::Gate;
-use crate::limits::{DECISION_THREADS, DECISIONS_IN_FLIGHT};
+use crate::limits::{DECISION_GRACE, DECISION_THREADS, DECISIONS_IN_FLIGHT};
 use crate::ports::{Decide, Decision};
 use crate::seat::{AskError, Seat};
 use crate::workers::Workers;
@@ -36,7 +36,7 @@ impl PdpHandle {
         let permit = self.gate.try_enter()?;
         let (reply, decision) = oneshot::channel();
         self.seat.tell(PdpMessage::Decide { call: call.clone(), deadline, reply, permit })?;
-        match tokio::time::timeout_at(deadline.into(), decision).await {
+        match tokio::time::timeout_at((deadline + DECISION_GRACE).into(), decision).await {
             Ok(Ok(decision)) => Ok(decision),
             Ok(Err(_)) => Err(AskError::Gone),
             Err(_) => Err(AskError::Deadline),

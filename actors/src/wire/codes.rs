@@ -119,7 +119,7 @@ pub fn clean(text: &str, max: usize) -> String {
 
 /// Whether a backend's error code on `tools/call` could be taken for a verdict of the gate.
 pub fn looks_like_a_verdict(code: i64) -> bool {
-    (-32019..=-32000).contains(&code)
+    matches!(code, DENIED | NEEDS_APPROVAL | UNAVAILABLE)
 }
 
 /// The code of a raw error object; `INTERNAL_ERROR` when it has none.
@@ -139,7 +139,6 @@ pub fn message_of(error: &[u8]) -> String {
 
 /// A backend's error object as it may be passed on for a `tools/call`: codes that the gate uses for its own verdicts
 /// become -32603, so that no backend can forge a verdict; what the backend said stays in `data.backend_error`.
-/// SDKs use -32000 and -32001 for lost connections and timeouts, so the whole range is rewritten.
 pub fn disarm(error: &Bytes) -> Bytes {
     if !looks_like_a_verdict(code_of(error)) {
         return error.clone();

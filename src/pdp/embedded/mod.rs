@@ -112,9 +112,5 @@ fn verdict(matched: &[&Rule]) -> Verdict {
 
 /// Names the rule and quotes nothing of the arguments.
 fn reason(rule: &Rule) -> String {
-    let does = match rule.action {
-        Action::Block => "blocked",
-        Action::RequireApproval => "held for approval",
-    };
-    format!("{does} by policy {}: {}", rule.policy_id, rule.name)
+    format!("{} ({})", rule.name, rule.policy_id)
 }
