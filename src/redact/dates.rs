@@ -28,7 +28,7 @@ const MONTHS: [(&[u8; 3], u32); 22] = [
 
 /// The month that the text starts with, and the length of its word.
 pub(super) fn month_word(text: &[u8]) -> Option<(u32, usize)> {
-    let head = text.get(..3)?.to_ascii_lowercase();
+    let head: [u8; 3] = text.first_chunk::<3>()?.map(|byte| byte | 0x20);
     let (_, month) = MONTHS.iter().find(|(name, _)| head == **name)?;
     let length = text.iter().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
     (length <= 10).then_some((*month, length))

@@ -2,6 +2,7 @@
 
 use super::detect::secrets::long_runs;
 use super::labels::Labels;
+use super::lex::Glance;
 use super::text::{Hit, Matcher};
 use super::window::Span;
 use base64::Engine as _;
@@ -22,12 +23,10 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
-/// Whether an encoded part may stand in the text: a run of letters and digits whose start decodes to text.
-pub(super) fn may_hold(text: &[u8]) -> bool {
-    long_runs(text).any(|run| {
-        starts_readable(&text[run.start..run.end])
-            || run.start > 0 && text[run.start - 1] == b'\\' && starts_readable(&text[run.start + 1..run.end])
-    })
+/// Whether an encoded part may start with a run of letters and digits, also behind the `n` of an escaped line break.
+pub(super) fn may_start(text: &[u8], run: Span) -> bool {
+    let escaped = run.start > 0 && text[run.start - 1] == b'\\';
+    starts_readable(&text[run.start..run.end]) || escaped && starts_readable(&text[run.start + 1..run.end])
 }
 
 /// The encoded parts of a text in which the matcher finds something.
@@ -45,7 +44,7 @@ pub(super) fn find(matcher: &Matcher, text: &[u8], key: Labels, levels: u8, foun
         }
         let mut hits = Vec::new();
         for decoded in [unhex(part), unbase64(part)].into_iter().flatten() {
-            matcher.find_through(&decoded, key, levels - 1, &mut hits);
+            matcher.find_through(&decoded, key, Glance::ALL, levels - 1, &mut hits);
             if let Some(first) = hits.first() {
                 found.push(Hit { start: span.start, end: span.end, row: first.row });
                 break;

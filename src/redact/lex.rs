@@ -36,9 +36,38 @@ impl Glance {
     /// Characters that read differently from what they are.
     const FOLDED: u8 = 32;
 
+    /// At least one digit, in a short string.
+    const ANY_DIGIT: u8 = 64;
+
+    /// Whether a digit or an `@` was seen; only told of short strings.
+    pub(super) fn telling(self) -> bool {
+        self.0 & (Self::ANY_DIGIT | Self::AT_SIGN) != 0
+    }
+
+    /// What a number may hold.
+    pub(super) const NUMBER: Self = Self(Self::DIGITS);
+
+    /// Everything may stand in the text.
+    pub(super) const ALL: Self = Self(0xFF);
+
+    /// Whether enough digits or an `@` may stand in the text.
+    pub(super) fn may_hold_values(self) -> bool {
+        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE) != 0
+    }
+
+    /// Whether a secret or an encoded part may stand in the text.
+    pub(super) fn may_hold_secret(self) -> bool {
+        self.0 & (Self::SECRET | Self::AT_SIGN | Self::UNICODE) != 0
+    }
+
+    /// Whether characters that read differently may stand in the text.
+    pub(super) fn may_fold(self) -> bool {
+        self.0 & (Self::FOLDED | Self::UNICODE) != 0
+    }
+
     /// Whether any detector might find something.
     pub(super) fn suspicious(self) -> bool {
-        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE | Self::SECRET | Self::FOLDED) != 0
+        self.may_hold_values() || self.may_hold_secret() || self.may_fold()
     }
 
     /// Whether the text might hold a token of ours already, all of which start with `[`.
@@ -124,7 +153,8 @@ const SHORTEST_HINT: usize = 12;
 
 /// Whether a secret or an encoded part may stand in the text, raw or decoded.
 fn may_hold_secret(text: &[u8]) -> bool {
-    secrets::may_hold(text) || encoded::may_hold(text)
+    secrets::may_hold(text)
+        || secrets::long_runs(text).any(|run| secrets::may_start(text, run) || encoded::may_start(text, run))
 }
 
 impl<'a> Lexer<'a> {
@@ -215,6 +245,7 @@ impl<'a> Lexer<'a> {
                 let secret = offset >= gaps + SHORTEST_HINT || seen & SIGN != 0;
                 let glance = Glance(
                     if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 }
+                        | if digits > 0 { Glance::ANY_DIGIT } else { 0 }
                         | if seen & AT != 0 { Glance::AT_SIGN } else { 0 }
                         | if seen & OPEN != 0 { Glance::BRACKET } else { 0 }
                         | if secret && may_hold_secret(raw) { Glance::SECRET } else { 0 }

@@ -6,6 +6,7 @@ use super::detect::{
     Address, AddressQuestion, CardMatch, DETECTORS, DigitQuestion, Judge, WordQuestion, email_at,
 };
 use super::labels::Labels;
+use super::lex::Glance;
 use super::numbers::{self, Place};
 use super::window::{Groups, Span, Surroundings};
 use super::{encoded, fold};
@@ -17,6 +18,16 @@ pub(super) struct Hit {
     pub(super) end: usize,
     /// Index in [`DETECTORS`].
     pub(super) row: u8,
+}
+
+/// How a text is searched.
+#[derive(Clone, Copy)]
+struct How {
+    /// What may stand in the text.
+    glance: Glance,
+    /// Encodings inside encodings that are still looked through.
+    levels: u8,
+    card_match: CardMatch,
 }
 
 /// The detectors that are switched on, sorted by where their candidates stand.
@@ -53,31 +64,49 @@ impl Matcher {
         self.secret_rows.iter().copied().find(is)
     }
 
-    /// Puts the matches in `text` into `hits`, in order. `key` is what the object key says of the text. Hidden
-    /// characters and encoded parts are looked through.
-    pub(super) fn find(&self, text: &[u8], key: Labels, hits: &mut Vec<Hit>) {
-        self.find_through(text, key, encoded::MAX_LEVELS, hits);
+    /// Puts the matches in `text` into `hits`, in order. `key` is what the object key says of the text, `glance` what
+    /// may stand in it. Hidden characters and encoded parts are looked through.
+    pub(super) fn find(&self, text: &[u8], key: Labels, glance: Glance, hits: &mut Vec<Hit>) {
+        self.find_through(text, key, glance, encoded::MAX_LEVELS, hits);
     }
 
     /// The same with a bound for encodings inside encodings.
-    pub(super) fn find_through(&self, text: &[u8], key: Labels, levels: u8, hits: &mut Vec<Hit>) {
-        if let Some(folded) = fold::fold(text) {
-            self.find_plain(&folded.text, key, levels, hits);
+    pub(super) fn find_through(
+        &self,
+        text: &[u8],
+        key: Labels,
+        glance: Glance,
+        levels: u8,
+        hits: &mut Vec<Hit>,
+    ) {
+        let folded = if glance.may_fold() { fold::fold(text) } else { None };
+        if let Some(folded) = folded {
+            let how = How { glance: Glance::ALL, levels, card_match: self.card_match };
+            self.find_plain(&folded.text, key, how, hits);
             folded.lift(hits);
         } else {
-            self.find_plain(text, key, levels, hits);
+            self.find_plain(text, key, How { glance, levels, card_match: self.card_match }, hits);
         }
     }
 
-    fn find_plain(&self, text: &[u8], key: Labels, levels: u8, hits: &mut Vec<Hit>) {
+    /// Puts the matches in a text that was joined from pieces into `hits`: without the loose rule for cards.
+    pub(super) fn find_joined(&self, text: &[u8], key: Labels, hits: &mut Vec<Hit>) {
+        let how = How { glance: Glance::ALL, levels: 0, card_match: CardMatch::Precise };
+        self.find_plain(text, key, how, hits);
+    }
+
+    fn find_plain(&self, text: &[u8], key: Labels, how: How, hits: &mut Vec<Hit>) {
         hits.clear();
+        let How { glance, levels, card_match } = how;
         let mut found = Vec::new();
-        if !self.secret_rows.is_empty() {
-            secrets::find(text, &mut found);
-        }
         let mut spans = Vec::new();
-        if levels > 0 {
-            encoded::find(self, text, key, levels, &mut spans);
+        if glance.may_hold_secret() {
+            if !self.secret_rows.is_empty() {
+                secrets::find(text, &mut found);
+            }
+            if levels > 0 {
+                encoded::find(self, text, key, levels, &mut spans);
+            }
         }
         let mut settled =
             found.iter().filter_map(|Found { span, secret }| Some(hit(*span, self.secret_row(*secret)?)));
@@ -98,7 +127,7 @@ impl Matcher {
             let by_word = here.filter(|place| place.word.is_some()).and_then(|_| self.judge_word(&around));
             let by_digits = here
                 .filter(|place| place.digit == start && place.dense)
-                .and_then(|_| self.judge_digits(&around));
+                .and_then(|_| self.judge_digits(&around, card_match));
             let by_address = address
                 .filter(|address| address.start == start)
                 .and_then(|address| self.judge_address(&around, address));
@@ -138,17 +167,12 @@ impl Matcher {
         }
     }
 
-    fn judge_digits(&self, around: &Surroundings<'_>) -> Option<Hit> {
+    fn judge_digits(&self, around: &Surroundings<'_>, card_match: CardMatch) -> Option<Hit> {
         let groups = Groups::read(around.text, around.start);
         longest(self.digit_rows.iter().map(|&row| {
             let detector = &DETECTORS[usize::from(row)];
             let Judge::Digits(judge) = detector.judge else { return None };
-            let question = DigitQuestion {
-                groups: &groups,
-                around,
-                context: detector.context,
-                card_match: self.card_match,
-            };
+            let question = DigitQuestion { groups: &groups, around, context: detector.context, card_match };
             judge(&question).map(|span| hit(span, row))
         }))
     }

@@ -98,6 +98,12 @@ pub(super) fn national(question: &DigitQuestion<'_>) -> Option<Span> {
     let mut best = None;
     for candidate in question.groups.candidates() {
         let span = candidate.span();
+        if candidate.lengths().len() > 7 {
+            break;
+        }
+        if candidate.total() < 8 {
+            continue;
+        }
         for national in NATIONAL.iter().filter(|national| national.digits == candidate.total()) {
             let one = candidate.lengths().len() == 1;
             let printed = national.printed.iter().any(|(lengths, separators)| {

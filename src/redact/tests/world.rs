@@ -200,3 +200,38 @@ fn hidden_writings() {
         ("\u{1d7d2}111 1111 1111 1111", "[REDACTED:card]"),
     ]);
 }
+
+#[test]
+fn values_in_pieces() {
+    let masked = |json: &str| {
+        let scan = precise().scan(json.as_bytes()).unwrap();
+        scan.json.map_or_else(|| json.to_owned(), |bytes| String::from_utf8(bytes).unwrap())
+    };
+    let card = "[REDACTED:card]";
+    assert_eq!(
+        masked(r#"["4111","1111","1111","1111"]"#),
+        format!(r#"["{card}","{card}","{card}","{card}"]"#)
+    );
+    assert_eq!(
+        masked(r#"{"a":[4111,1111,1111,1111]}"#),
+        format!(r#"{{"a":["{card}","{card}","{card}","{card}"]}}"#)
+    );
+    assert!(
+        masked(r#"{"p1":"4111","p2":"1111","p3":"1111","p4":"1111","exp":"12/26"}"#)
+            .contains(r#""exp":"12/26""#)
+    );
+    assert!(!masked(r#"["4","1","1","1","1","1","1","1","1","1","1","1","1","1","1","1"]"#).contains('4'));
+    assert!(!masked(r#"["DE89","3704","0044","0532","0130","00"]"#).contains("3704"));
+    assert!(!masked(r#"["jane.doe","@","acme.com"]"#).contains("jane"));
+    assert!(!masked(r#"{"ssn":["078","05","1120"]}"#).contains("1120"));
+    for left in [
+        r#"[1,2,3,4,5,6,7,8,9,10,11,12]"#,
+        r#"[2021,2022,2023,2024]"#,
+        r#"["078","05","1120"]"#,
+        r#"["4111","1111","1111","1112"]"#,
+        r#"{"order":"12345678","rek":1}"#,
+        r#"["trial","retail","west-java"]"#,
+    ] {
+        assert_eq!(masked(left), left);
+    }
+}

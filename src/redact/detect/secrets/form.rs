@@ -2,6 +2,12 @@
 
 use super::{Found, Secret};
 use crate::redact::window::Span;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// Prepared searches: preparing one costs more than looking through a short text.
+static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
+static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 
 /// Shortest run of letters, digits, `_`, `-` and `.` that is looked at.
 const SHORTEST_RUN: usize = 12;
@@ -237,7 +243,13 @@ fn starts(text: &[u8], run: Span) -> impl Iterator<Item = usize> {
     std::iter::once(run.start).chain(escaped.then_some(run.start + 1))
 }
 
-pub(super) fn may_hold(text: &[u8]) -> bool {
+/// Whether a run of a text starts with a secret; also behind the `n` of an escaped line break.
+pub(super) fn is_secret(text: &[u8], run: Span) -> bool {
+    starts(text, run).any(|start| judge(&text[start..run.end]).is_some())
+}
+
+/// Whether a private key may stand in a text.
+pub(super) fn may_hold_key(text: &[u8]) -> bool {
     let run =
         long_runs(text).any(|run| starts(text, run).any(|start| judge(&text[start..run.end]).is_some()));
     run || text.len() > 64 && memchr::memmem::find(text, b"-----BEGIN ").is_some()
@@ -245,7 +257,7 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
 
 /// Whether a URL with user and password may stand in a text.
 pub(super) fn may_hold_connection(text: &[u8]) -> bool {
-    memchr::memchr(b'@', text).is_some() && memchr::memmem::find(text, b"://").is_some()
+    memchr::memchr(b'@', text).is_some() && SCHEME.find(text).is_some()
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
@@ -260,7 +272,7 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
 
 fn private_keys(text: &[u8], found: &mut Vec<Found>) {
     let mut at = 0;
-    while let Some(offset) = text.get(at..).and_then(|rest| memchr::memmem::find(rest, b"-----BEGIN ")) {
+    while let Some(offset) = text.get(at..).and_then(|rest| BEGIN.find(rest)) {
         let start = at + offset;
         let head = &text[start..text.len().min(start + 64)];
         at = start + 11;

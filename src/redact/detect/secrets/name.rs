@@ -210,7 +210,6 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
     signs(text).any(|sign| kind_of(name_before(text, sign)).is_some())
-        || memchr::memmem::find(text, b"earer ").is_some()
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
@@ -221,14 +220,18 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span, secret });
         }
     }
-    for at in memchr::memmem::find_iter(text, b"earer ") {
-        let capital = at > 0 && matches!(text[at - 1], b'B' | b'b');
-        let value = value_at(text, at + 6);
+    for run in super::long_runs(text).filter(|run| is_bearer(text, *run)) {
+        let value = value_at(text, run.start);
         let token = &text[value.start..value.end];
-        if capital && token.len() >= 16 && is_value(Secret::Token, token) {
+        if token.len() >= 16 && is_value(Secret::Token, token) {
             found.push(Found { span: value, secret: Secret::Token });
         }
     }
+}
+
+/// Whether "Bearer" stands before the run.
+pub(super) fn is_bearer(text: &[u8], run: Span) -> bool {
+    text[..run.start].last_chunk::<7>().is_some_and(|before| before.eq_ignore_ascii_case(b"bearer "))
 }
 
 /// A value from `start` on, up to a space, a quote or a sign that ends values in code, URLs and lists.
