@@ -4,6 +4,7 @@ mod carriers;
 mod detectors;
 mod grammar;
 mod properties;
+mod quality;
 mod world;
 
 use super::{CardMatch, Malformed, Options, Redactor, Scan};
