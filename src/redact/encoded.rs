@@ -64,9 +64,13 @@ fn whole(text: &[u8], run: Span) -> Span {
 /// Whether the first characters decode to readable ones, as base64 or as hexadecimal.
 fn starts_readable(run: &[u8]) -> bool {
     let Some(head) = run.get(..SHORTEST) else { return false };
-    if let Some(bytes) = unhex(head)
-        && is_readable(&bytes)
-    {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut pairs = head.chunks_exact(2);
+    // Two hexadecimal digits of a readable character.
+    if pairs.all(|pair| {
+        matches!((digit(pair[0]), digit(pair[1])), (Some(high @ 2..=7), Some(low)) if (high, low) != (7, 15))
+            || matches!(pair, b"0a" | b"0A" | b"0d" | b"0D" | b"09")
+    }) {
         return true;
     }
     // Nine bytes by hand: this runs for every long word of a text.

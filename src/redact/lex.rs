@@ -151,9 +151,9 @@ const BLOCK: usize = 32;
 /// Fewest letters and digits of a string in which a secret by form or an encoded part may stand.
 const SHORTEST_HINT: usize = 12;
 
-/// Whether a secret or an encoded part may stand in the text, raw or decoded.
-fn may_hold_secret(text: &[u8]) -> bool {
-    secrets::may_hold(text)
+/// Whether a secret or an encoded part may stand in the text, raw or decoded; `sign` tells of a `:` or `=`.
+fn may_hold_secret(text: &[u8], sign: bool) -> bool {
+    secrets::may_hold(text, sign)
         || secrets::long_runs(text).any(|run| secrets::may_start(text, run) || encoded::may_start(text, run))
 }
 
@@ -248,7 +248,7 @@ impl<'a> Lexer<'a> {
                         | if digits > 0 { Glance::ANY_DIGIT } else { 0 }
                         | if seen & AT != 0 { Glance::AT_SIGN } else { 0 }
                         | if seen & OPEN != 0 { Glance::BRACKET } else { 0 }
-                        | if secret && may_hold_secret(raw) { Glance::SECRET } else { 0 }
+                        | if secret && may_hold_secret(raw, seen & SIGN != 0) { Glance::SECRET } else { 0 }
                         | if seen & ODD != 0 && fold::differs(raw) { Glance::FOLDED } else { 0 },
                 );
                 return Ok(Text { start, end, escaped: false, glance });
@@ -282,24 +282,33 @@ impl<'a> Lexer<'a> {
             }
         }
         self.at = at + 1;
-        let mut glance = glance(&self.bytes[start..at], start)?;
+        let raw = &self.bytes[start..at];
+        let LongGlance { mut glance, sign, odd } = glance(raw, start)?;
         if unicode {
             glance.0 |= Glance::UNICODE;
         }
-        let raw = &self.bytes[start..at];
-        if may_hold_secret(raw) {
+        if may_hold_secret(raw, sign) {
             glance.0 |= Glance::SECRET;
         }
-        if fold::differs(raw) {
+        if (odd || escaped) && fold::differs(raw) {
             glance.0 |= Glance::FOLDED;
         }
         Ok(Text { start, end: at, escaped, glance })
     }
 }
 
+/// What a look at a long string tells.
+struct LongGlance {
+    glance: Glance,
+    /// Holds `:` or `=`.
+    sign: bool,
+    /// Holds characters beyond ASCII, or signs that start codes.
+    odd: bool,
+}
+
 /// Looks at the raw bytes of a string in blocks that the compiler turns into vector code. Eight digits with single
 /// separators span at most 15 bytes, so they lie in one block or in two neighbours.
-fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
+fn glance(raw: &[u8], offset: usize) -> Result<LongGlance, Malformed> {
     let (blocks, tail) = raw.as_chunks::<BLOCK>();
     let mut last = [b' '; BLOCK];
     last[..tail.len()].copy_from_slice(tail);
@@ -308,6 +317,8 @@ fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
     let mut control = 0u8;
     let mut at_sign = 0u8;
     let mut bracket = 0u8;
+    let mut sign = 0u8;
+    let mut odd = 0u8;
     for block in blocks.iter().chain(std::iter::once(&last)) {
         let mut digits = 0u8;
         for &byte in block {
@@ -315,6 +326,8 @@ fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
             control |= u8::from(byte < 0x20);
             at_sign |= u8::from(byte == b'@');
             bracket |= u8::from(byte == b'[');
+            sign |= u8::from(byte == b':') | u8::from(byte == b'=');
+            odd |= byte >> 7 | u8::from(byte == b'%') | u8::from(byte == b'&');
         }
         dense |= usize::from(previous + digits) >= MIN_DIGITS;
         previous = digits;
@@ -323,7 +336,8 @@ fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
         let at = raw.iter().position(|&byte| byte < 0x20).unwrap_or(0);
         return Err(Malformed::new(offset + at, "a control character in a string must be escaped"));
     }
-    Ok(Glance(u8::from(dense) * Glance::DIGITS + at_sign * Glance::AT_SIGN + bracket * Glance::BRACKET))
+    let found = u8::from(dense) * Glance::DIGITS + at_sign * Glance::AT_SIGN + bracket * Glance::BRACKET;
+    Ok(LongGlance { glance: Glance(found), sign: sign != 0, odd: odd != 0 })
 }
 
 /// The same glance for plain text, in which control characters may stand.
@@ -338,7 +352,7 @@ pub(super) fn glance_at_text(text: &[u8]) -> Glance {
     let dense = if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 };
     let at_sign = if seen & AT != 0 { Glance::AT_SIGN } else { 0 };
     let unicode = if memchr::memmem::find(text, b"\\u").is_some() { Glance::UNICODE } else { 0 };
-    let secret = if may_hold_secret(text) { Glance::SECRET } else { 0 };
+    let secret = if may_hold_secret(text, true) { Glance::SECRET } else { 0 };
     let folded = if fold::differs(text) { Glance::FOLDED } else { 0 };
     Glance(dense | at_sign | unicode | secret | folded)
 }

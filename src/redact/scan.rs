@@ -10,7 +10,7 @@ use super::joined::{LONGEST_PIECE, Piece, Pieces};
 use super::keys::KeyBook;
 use super::labels::{self, Labels};
 use super::lex::{Glance, Lexer, Malformed, Text};
-use super::limits::{LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
+use super::limits::{KNOWN_KEYS, LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
 use super::media::{self, Claims, Meaning};
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
@@ -48,6 +48,8 @@ pub(super) struct Scanner<'a> {
     hits: Vec<Hit>,
     /// Neighbours that may be parts of one value.
     pieces: Pieces,
+    /// What keys said that were asked for lately: records repeat them.
+    known_keys: [Option<(&'a [u8], Option<Labels>)>; KNOWN_KEYS],
 }
 
 impl<'a> Scanner<'a> {
@@ -69,6 +71,7 @@ impl<'a> Scanner<'a> {
             scratch: Vec::new(),
             hits: Vec::new(),
             pieces: Pieces::default(),
+            known_keys: [None; KNOWN_KEYS],
         }
     }
 
@@ -334,8 +337,17 @@ impl<'a> Scanner<'a> {
         for frame in self.frames.iter_mut().rev().take(LABEL_KEYS) {
             let Some(key) = frame.key else { continue };
             let found = *frame.key_labels.get_or_insert_with(|| {
-                let decoded = decode(&bytes[key.start..key.end], key.escaped, &mut self.scratch);
-                labels::of_key(decoded)
+                let raw = &bytes[key.start..key.end];
+                let slot = &mut self.known_keys
+                    [(raw.len() * 7 + raw.first().map_or(0, |byte| usize::from(*byte))) % KNOWN_KEYS];
+                if let Some((known, labels)) = slot
+                    && *known == raw
+                {
+                    return *labels;
+                }
+                let labels = labels::of_key(decode(raw, key.escaped, &mut self.scratch));
+                *slot = Some((raw, labels));
+                labels
             });
             if let Some(found) = found {
                 return found;

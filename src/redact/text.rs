@@ -48,7 +48,7 @@ impl Matcher {
             on.map(|(row, _)| row).collect()
         };
         Self {
-            digit_rows: rows(|judge| matches!(judge, Judge::Digits(_))),
+            digit_rows: rows(|judge| matches!(judge, Judge::Digits(..))),
             word_rows: rows(|judge| matches!(judge, Judge::Word(_))),
             at_rows: rows(|judge| matches!(judge, Judge::AtSign(_))),
             secret_rows: rows(|judge| matches!(judge, Judge::Secret(_))),
@@ -169,9 +169,13 @@ impl Matcher {
 
     fn judge_digits(&self, around: &Surroundings<'_>, card_match: CardMatch) -> Option<Hit> {
         let groups = Groups::read(around.text, around.start);
+        let total = groups.candidates().next_back().map_or(0, |candidate| candidate.total());
         longest(self.digit_rows.iter().map(|&row| {
             let detector = &DETECTORS[usize::from(row)];
-            let Judge::Digits(judge) = detector.judge else { return None };
+            let Judge::Digits(least, judge) = detector.judge else { return None };
+            if total < least {
+                return None;
+            }
             let question = DigitQuestion { groups: &groups, around, context: detector.context, card_match };
             judge(&question).map(|span| hit(span, row))
         }))

@@ -54,8 +54,8 @@ pub struct Detector {
 /// Where candidates stand, with the function that judges one. The function answers with the span to mask.
 #[derive(Clone, Copy)]
 pub enum Judge {
-    /// At every group of digits.
-    Digits(fn(&DigitQuestion<'_>) -> Option<Span>),
+    /// At every group of digits, if at least as many digits stand in the groups from there on.
+    Digits(usize, fn(&DigitQuestion<'_>) -> Option<Span>),
     /// At every `@`.
     AtSign(fn(&AddressQuestion<'_>) -> Option<Span>),
     /// At every identifier of letters and digits.
@@ -130,33 +130,39 @@ const fn off(
 
 /// All detectors. Of matches that start at the same place the longest wins, of equally long ones the first row.
 pub const DETECTORS: &[Detector] = &[
-    on("nik", "[REDACTED:nik]", "sys_pii_indonesia_nik", Judge::Digits(indonesia::nik), Labels::NIK),
-    on("npwp", "[REDACTED:npwp]", "sys_pii_indonesia_npwp", Judge::Digits(indonesia::npwp), Labels::NPWP),
+    on("nik", "[REDACTED:nik]", "sys_pii_indonesia_nik", Judge::Digits(16, indonesia::nik), Labels::NIK),
+    on("npwp", "[REDACTED:npwp]", "sys_pii_indonesia_npwp", Judge::Digits(15, indonesia::npwp), Labels::NPWP),
     on(
         "phone_id",
         "[REDACTED:phone_id]",
         "sys_pii_indonesia_phone",
-        Judge::Digits(indonesia::phone),
+        Judge::Digits(10, indonesia::phone),
         Labels::NONE,
     ),
     on(
         "bank_account",
         "[REDACTED:bank_account]",
         "sys_pii_indonesia_bank_account",
-        Judge::Digits(bank::account),
+        Judge::Digits(8, bank::account),
         Labels::BANKS,
     ),
     on("email", "[REDACTED:email]", "sys_pii_email", Judge::AtSign(email::email), Labels::NONE),
-    on("ssn", "[REDACTED:ssn]", "sys_pii_ssn", Judge::Digits(american::ssn), Labels::SSN),
+    on("ssn", "[REDACTED:ssn]", "sys_pii_ssn", Judge::Digits(9, american::ssn), Labels::SSN),
     on("iban", "[REDACTED:iban]", "sys_pii_iban", Judge::Word(iban::iban), Labels::NONE),
     on(
         "bank_account",
         "[REDACTED:bank_account]",
         "sys_pii_bank_account",
-        Judge::Digits(american::bank),
+        Judge::Digits(9, american::bank),
         Labels::ROUTING.or(Labels::ACCOUNT),
     ),
-    on("aadhaar", "[REDACTED:aadhaar]", "sys_pii_aadhaar", Judge::Digits(american::aadhaar), Labels::AADHAAR),
+    on(
+        "aadhaar",
+        "[REDACTED:aadhaar]",
+        "sys_pii_aadhaar",
+        Judge::Digits(12, american::aadhaar),
+        Labels::AADHAAR,
+    ),
     on("pan", "[REDACTED:pan]", "sys_pii_pan", Judge::Word(identifiers::pan), Labels::PAN),
     on("nric", "[REDACTED:nric]", "sys_pii_singapore_nric", Judge::Word(identifiers::nric), Labels::NRIC),
     on("fin", "[REDACTED:fin]", "sys_pii_singapore_fin", Judge::Word(identifiers::fin), Labels::NRIC),
@@ -172,7 +178,7 @@ pub const DETECTORS: &[Detector] = &[
         "passport",
         "[REDACTED:passport]",
         "sys_pii_passport",
-        Judge::Digits(american::passport_digits),
+        Judge::Digits(5, american::passport_digits),
         Labels::PASSPORT,
     ),
     on(
@@ -186,15 +192,15 @@ pub const DETECTORS: &[Detector] = &[
         "driver_license",
         "[REDACTED:driver_license]",
         "sys_pii_driver_license",
-        Judge::Digits(american::licence_digits),
+        Judge::Digits(4, american::licence_digits),
         Labels::LICENCE,
     ),
-    on("dob", "[REDACTED:dob]", "sys_pii_dob", Judge::Digits(american::birth), Labels::BIRTH),
+    on("dob", "[REDACTED:dob]", "sys_pii_dob", Judge::Digits(1, american::birth), Labels::BIRTH),
     on(
         "national_id",
         "[REDACTED:national_id]",
         "sys_pii_national_id",
-        Judge::Digits(national::national),
+        Judge::Digits(8, national::national),
         Labels::NATIONAL,
     ),
     on(
@@ -208,23 +214,23 @@ pub const DETECTORS: &[Detector] = &[
         "national_id",
         "[REDACTED:national_id]",
         "sys_pii_national_id",
-        Judge::Digits(identifiers::birth_number),
+        Judge::Digits(6, identifiers::birth_number),
         Labels::NONE,
     ),
     on("vat", "[REDACTED:vat]", "sys_pii_eu_vat", Judge::Word(identifiers::vat), Labels::VAT),
-    on("phone", "[REDACTED:phone]", "sys_pii_phone", Judge::Digits(phone::phone), Labels::PHONE),
+    on("phone", "[REDACTED:phone]", "sys_pii_phone", Judge::Digits(1, phone::phone), Labels::PHONE),
     off(
         "ip_address",
         "[REDACTED:ip_address]",
         "sys_pii_ip_address",
-        Judge::Digits(address::ipv4),
+        Judge::Digits(1, address::ipv4),
         Labels::VERSION,
     ),
     off(
         "ip_address",
         "[REDACTED:ip_address]",
         "sys_pii_ip_address",
-        Judge::Digits(address::ipv6),
+        Judge::Digits(1, address::ipv6),
         Labels::NONE,
     ),
     on(
@@ -340,5 +346,5 @@ pub const DETECTORS: &[Detector] = &[
         Judge::Secret(secrets::Secret::Other),
         Labels::NONE,
     ),
-    on("card", "[REDACTED:card]", "sys_pii_credit_card", Judge::Digits(card::card), Labels::NONE),
+    on("card", "[REDACTED:card]", "sys_pii_credit_card", Judge::Digits(13, card::card), Labels::NONE),
 ];

@@ -98,11 +98,16 @@ const EVASIONS: [Evasion; 14] = [
     }),
 ];
 
-/// Whether a value does not survive, and whether its type was told.
-fn outcome(redactor: &Redactor, json: &str, kind: &str) -> (bool, bool) {
+/// Whether a value is gone as a whole, and whether its type was told.
+fn outcome(redactor: &Redactor, hide: fn(&Sample) -> String, sample: &Sample) -> (bool, bool) {
+    let json = hide(sample);
+    let without = hide(&Sample { kind: String::new(), value: String::new(), text: sample.text.clone() });
     let scan = redactor.scan(json.as_bytes()).unwrap();
-    let telling = scan.masked.contains_key(kind);
-    (scan.json.is_some(), telling)
+    let tokens: usize =
+        scan.masked.iter().map(|(kind, count)| (kind.len() + "[REDACTED:]".len()) * *count as usize).sum();
+    let left = scan.json.map_or(json.len(), |after| after.len() - tokens);
+    // Two characters of padding come and go with the length of encoded text.
+    (left <= without.len() + 2, scan.masked.contains_key(sample.kind.as_str()))
 }
 
 /// For every type in order: samples, caught by evasion, right type in plain text.
@@ -116,7 +121,7 @@ fn matrix() -> Vec<(String, usize, Vec<usize>, usize)> {
         let Some(row) = table.last_mut() else { continue };
         row.1 += 1;
         for (index, (_, hide)) in EVASIONS.iter().enumerate() {
-            let (caught, right) = outcome(&redactor, &hide(&sample), &sample.kind);
+            let (caught, right) = outcome(&redactor, *hide, &sample);
             row.2[index] += usize::from(caught);
             row.3 += usize::from(right && index == 0);
         }
@@ -143,7 +148,7 @@ fn percent(part: usize, whole: usize) -> String {
 
 fn markdown() -> String {
     let mut text = String::from(
-        "# Quality\n\n## Redaction\n\nWritten by a test from the corpora under `tests/corpus/redaction`, which are made with Faker and\npython-stdnum, with `CALLGATE_CARD_MATCH=precise`. The corpora were made together with the detectors, so these are\nnumbers of agreement and not of unseen data.\n\n### Types and evasions\n\nShare of values, in percent, that are masked; `right` is the share that is masked as its own type in plain text.\n\n",
+        "# Quality\n\n## Redaction\n\nWritten by a test from the corpora under `tests/corpus/redaction`, which are made with Faker and\npython-stdnum, with `CALLGATE_CARD_MATCH=precise`. The corpora were made together with the detectors, so these are\nnumbers of agreement and not of unseen data.\n\n### Types and evasions\n\nShare of values, in percent, of which nothing is left; `right` is the share that is masked as its own type in plain text.\n\n",
     );
     text.push_str("| type | right |");
     for (name, _) in EVASIONS {
@@ -208,7 +213,7 @@ fn show_what_is_missed() {
     for sample in samples() {
         for (name, hide) in EVASIONS {
             let json = hide(&sample);
-            let (caught, right) = outcome(&redactor, &json, &sample.kind);
+            let (caught, right) = outcome(&redactor, hide, &sample);
             if !caught || name == "plain" && !right {
                 let _ = writeln!(text, "{} {name}: {json} {caught}", sample.kind);
             }

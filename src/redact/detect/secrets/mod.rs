@@ -58,7 +58,9 @@ pub(in crate::redact) struct Found {
 /// All secrets in a text, in order and without overlaps.
 pub(in crate::redact) fn find(text: &[u8], found: &mut Vec<Found>) {
     found.clear();
-    if !may_hold(text) && !form::may_hold_connection(text) && !long_runs(text).any(|run| may_start(text, run))
+    if !may_hold(text, true)
+        && !form::may_hold_connection(text)
+        && !long_runs(text).any(|run| may_start(text, run))
     {
         return;
     }
@@ -78,8 +80,8 @@ pub(in crate::redact) fn find(text: &[u8], found: &mut Vec<Found>) {
 
 /// Whether [`find`] might find something without an `@`, in raw JSON or in decoded text. No for almost all text, in one fast pass.
 /// The long runs of the text are asked for with [`may_start`].
-pub(in crate::redact) fn may_hold(text: &[u8]) -> bool {
-    form::may_hold_key(text) || name::may_hold(text)
+pub(in crate::redact) fn may_hold(text: &[u8], sign: bool) -> bool {
+    form::may_hold_key(text) || sign && name::may_hold(text)
 }
 
 /// Whether a secret starts with a long run of the text.
