@@ -35,11 +35,13 @@ pub(super) struct Pieces {
     pieces: Vec<Piece>,
     /// More pieces came than are looked at.
     too_many: bool,
+    telling: bool,
 }
 
 impl Pieces {
     /// Adds a piece.
     pub(super) fn push(&mut self, piece: Piece) {
+        self.telling |= piece.telling;
         if self.pieces.len() < MOST_PIECES {
             self.pieces.push(piece);
         } else {
@@ -49,19 +51,19 @@ impl Pieces {
 
     /// Whether nothing is to be judged when the row of pieces ends.
     pub(super) fn is_idle(&self) -> bool {
-        self.pieces.len() < 2
+        self.pieces.len() < 2 || !self.telling || self.too_many
     }
 
     /// Forgets all pieces.
     pub(super) fn clear(&mut self) {
         self.pieces.clear();
         self.too_many = false;
+        self.telling = false;
     }
 
     /// Judges the pieces and forgets them.
     pub(super) fn judge(&mut self, bytes: &[u8], matcher: &Matcher, key: Labels, splices: &mut Vec<Splice>) {
-        let telling = self.pieces.iter().any(|piece| piece.telling);
-        if telling && !self.too_many {
+        if !self.is_idle() {
             let mut judged = Judged { bytes, matcher, key, text: Vec::new(), hits: Vec::new() };
             if let Some(row) = judged.row(&self.pieces) {
                 splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));

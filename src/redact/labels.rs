@@ -5,6 +5,8 @@
 //! sees the same labels at the same distances as the first and finds nothing new.
 
 use super::limits::LABEL_BEHIND_BYTES;
+use memchr::memmem::FinderRev;
+use std::sync::LazyLock;
 
 /// A set of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -388,6 +390,7 @@ const PLAIN_KEYS: &[&str] = &["number", "no", "nomor", "num", "value", "account"
 const LONGEST_WORD: usize = 27;
 
 const TOKEN_HEAD: &[u8] = b"[REDACTED:";
+static TOKEN_FINDER: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(TOKEN_HEAD));
 
 /// Where the token that covers or starts at the beginning of `text` ends, if there is one.
 fn token_end(text: &[u8]) -> Option<usize> {
@@ -403,7 +406,7 @@ const LONGEST_TOKEN: usize = 40;
 pub(super) fn skip_cut_token(text: &[u8], floor: usize, at: usize) -> usize {
     let from = floor.max(at.saturating_sub(LONGEST_TOKEN));
     let to = text.len().min(at + TOKEN_HEAD.len());
-    let Some(start) = memchr::memmem::rfind(&text[from..to], TOKEN_HEAD).map(|offset| from + offset) else {
+    let Some(start) = TOKEN_FINDER.rfind(&text[from..to]).map(|offset| from + offset) else {
         return at;
     };
     match token_end(&text[start..]) {

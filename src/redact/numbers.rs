@@ -94,6 +94,14 @@ fn word_at(text: &[u8], at: usize, floor: usize) -> Option<usize> {
     if start > floor && text[start - 1].is_ascii_alphanumeric() {
         return None;
     }
+    // Digits that go on behind a hyphen or dot are no identifier of their own: the hours of `2026-11-20T10:15`.
+    if letters == 0
+        && start > floor + 1
+        && matches!(text[start - 1], b'-' | b'.' | b':')
+        && text[start - 2].is_ascii_digit()
+    {
+        return None;
+    }
     let rest = &text[at..text.len().min(at + LONGEST_IDENTIFIER)];
     let (mut digits, mut mixed) = (0, letters > 0);
     for byte in rest {

@@ -4,6 +4,7 @@
 use super::detect::secrets::{self, Found, Secret};
 use super::detect::{
     Address, AddressQuestion, CardMatch, DETECTORS, DigitQuestion, Judge, WordQuestion, email_at,
+    in_hexadecimal,
 };
 use super::labels::Labels;
 use super::lex::Glance;
@@ -185,7 +186,9 @@ impl Matcher {
         longest(self.word_rows.iter().map(|&row| {
             let detector = &DETECTORS[usize::from(row)];
             let Judge::Word(judge) = detector.judge else { return None };
-            judge(&WordQuestion { around, context: detector.context }).map(|span| hit(span, row))
+            judge(&WordQuestion { around, context: detector.context })
+                .filter(|span| !in_hexadecimal(around, *span))
+                .map(|span| hit(span, row))
         }))
     }
 

@@ -1,9 +1,9 @@
 //! Identifiers of letters and digits: India's PAN, Singapore's NRIC, FIN and UEN, and the national numbers of other
 //! countries, each with its check character where it has one.
 
+use super::WordQuestion;
 use super::checksums::{luhn, number, value, weighted};
 use super::national::china_check;
-use super::{WordQuestion, opaque};
 use crate::redact::dates;
 use crate::redact::labels::Labels;
 use crate::redact::window::Span;
@@ -30,12 +30,7 @@ impl Word {
         let capital = !bytes.iter().any(u8::is_ascii_lowercase);
         bytes.make_ascii_uppercase();
         let span = Span { start: around.start, end: around.start + length };
-        (length <= LONGEST && !opaque::in_hexadecimal(around, span)).then_some(Self {
-            bytes,
-            length,
-            span,
-            capital,
-        })
+        (length <= LONGEST).then_some(Self { bytes, length, span, capital })
     }
 
     fn text(&self) -> &[u8] {

@@ -23,6 +23,7 @@ use super::window::{Groups, Span, Surroundings};
 
 pub use email::Address;
 pub(super) use email::locate as email_at;
+pub(super) use opaque::in_hexadecimal;
 
 /// How a card number is told from other long numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

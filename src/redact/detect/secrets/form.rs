@@ -40,9 +40,8 @@ const fn form(start: &'static [u8], secret: Secret, least: usize, alphabet: Alph
 
 use Alphabet::{Alphanumeric, Capitals, Dotted, Url};
 
-/// The forms; of two that fit the first counts.
+/// The forms, sorted by their first byte; of two that fit the first counts.
 const FORMS: &[Form] = &[
-    form(b"eyJ", Secret::Jwt, 30, Dotted),
     form(b"AKIA", Secret::Aws, 16, Capitals),
     form(b"ASIA", Secret::Aws, 16, Capitals),
     form(b"ABIA", Secret::Aws, 16, Capitals),
@@ -51,8 +50,32 @@ const FORMS: &[Form] = &[
     form(b"AIDA", Secret::Aws, 16, Capitals),
     form(b"ABSK", Secret::Aws, 60, Url),
     form(b"AIza", Secret::Google, 35, Url),
+    form(b"AGE-SECRET-KEY-1", Secret::Token, 50, Alphanumeric),
+    form(b"ATATT3", Secret::Token, 100, Url),
+    form(b"ATCTT3", Secret::Token, 100, Url),
+    form(b"CLOJARS_", Secret::Token, 60, Alphanumeric),
+    form(b"EAAAE", Secret::Token, 50, Url),
+    form(b"EAACEdEose0cBA", Secret::Token, 20, Alphanumeric),
+    form(b"EZAK", Secret::Token, 54, Alphanumeric),
     form(b"GOCSPX-", Secret::Google, 24, Url),
-    form(b"ya29.", Secret::Google, 20, Dotted),
+    form(b"LTAI", Secret::Token, 16, Alphanumeric),
+    form(b"NRAK-", Secret::Token, 27, Capitals),
+    form(b"NRII-", Secret::Token, 32, Url),
+    form(b"PMAK-", Secret::Token, 40, Url),
+    form(b"SG.", Secret::Token, 40, Dotted),
+    form(b"api_org_", Secret::Token, 30, Alphanumeric),
+    form(b"atlasv1", Secret::Token, 40, Url),
+    form(b"cio", Secret::Token, 32, Alphanumeric),
+    form(b"dop_v1_", Secret::Token, 40, Alphanumeric),
+    form(b"doo_v1_", Secret::Token, 40, Alphanumeric),
+    form(b"dor_v1_", Secret::Token, 40, Alphanumeric),
+    form(b"dckr_pat_", Secret::Token, 20, Url),
+    form(b"dapi", Secret::Token, 32, Alphanumeric),
+    form(b"duffel_live_", Secret::Token, 40, Url),
+    form(b"eyJ", Secret::Jwt, 30, Dotted),
+    form(b"figd_", Secret::Token, 30, Url),
+    form(b"fio-u-", Secret::Token, 40, Url),
+    form(b"fo1_", Secret::Token, 43, Url),
     form(b"ghp_", Secret::GitHub, 30, Alphanumeric),
     form(b"gho_", Secret::GitHub, 30, Alphanumeric),
     form(b"ghu_", Secret::GitHub, 30, Alphanumeric),
@@ -68,6 +91,56 @@ const FORMS: &[Form] = &[
     form(b"glft-", Secret::GitLab, 20, Url),
     form(b"glagent-", Secret::GitLab, 20, Url),
     form(b"gloas-", Secret::GitLab, 20, Url),
+    form(b"gsk_", Secret::Token, 40, Alphanumeric),
+    form(b"glsa_", Secret::Token, 32, Url),
+    form(b"glc_", Secret::Token, 32, Alphanumeric),
+    form(b"hf_", Secret::Token, 30, Alphanumeric),
+    form(b"hvs.", Secret::Token, 24, Url),
+    form(b"hvb.", Secret::Token, 24, Url),
+    form(b"key-", Secret::Token, 32, Alphanumeric),
+    form(b"lin_api_", Secret::Token, 30, Alphanumeric),
+    form(b"mfa.", Secret::Token, 60, Url),
+    form(b"npm_", Secret::Npm, 30, Alphanumeric),
+    form(b"ntn_", Secret::Token, 40, Alphanumeric),
+    form(b"nvapi-", Secret::Token, 50, Url),
+    form(b"oy2", Secret::Token, 43, Alphanumeric),
+    form(b"pk_live_", Secret::Stripe, 10, Alphanumeric),
+    form(b"pypi-", Secret::PyPi, 40, Url),
+    form(b"pplx-", Secret::Token, 40, Alphanumeric),
+    form(b"pul-", Secret::Token, 40, Alphanumeric),
+    form(b"pat-na1-", Secret::Token, 36, Url),
+    form(b"pat-eu1-", Secret::Token, 36, Url),
+    form(b"phc_", Secret::Token, 40, Alphanumeric),
+    form(b"phx_", Secret::Token, 40, Alphanumeric),
+    form(b"p8e-", Secret::Token, 32, Alphanumeric),
+    form(b"rk_live_", Secret::Stripe, 10, Alphanumeric),
+    form(b"rk_test_", Secret::Stripe, 10, Alphanumeric),
+    form(b"r8_", Secret::Token, 37, Alphanumeric),
+    form(b"rubygems_", Secret::Token, 40, Alphanumeric),
+    form(b"re_", Secret::Token, 32, Url),
+    form(b"sk_live_", Secret::Stripe, 10, Alphanumeric),
+    form(b"sk_test_", Secret::Stripe, 10, Alphanumeric),
+    form(b"sk_prod_", Secret::Stripe, 10, Alphanumeric),
+    form(b"sk-ant-", Secret::Anthropic, 20, Url),
+    form(b"sk-or-v1-", Secret::Token, 32, Alphanumeric),
+    form(b"sk-proj-", Secret::OpenAi, 20, Url),
+    form(b"sk-svcacct-", Secret::OpenAi, 20, Url),
+    form(b"sk-admin-", Secret::OpenAi, 20, Url),
+    form(b"sk-", Secret::OpenAi, 32, Url),
+    form(b"shpat_", Secret::Token, 32, Alphanumeric),
+    form(b"shpca_", Secret::Token, 32, Alphanumeric),
+    form(b"shppa_", Secret::Token, 32, Alphanumeric),
+    form(b"shpss_", Secret::Token, 32, Alphanumeric),
+    form(b"secret_", Secret::Token, 43, Alphanumeric),
+    form(b"sntrys_", Secret::Token, 40, Dotted),
+    form(b"sntryu_", Secret::Token, 40, Alphanumeric),
+    form(b"sq0atp-", Secret::Token, 22, Url),
+    form(b"sq0csp-", Secret::Token, 40, Url),
+    form(b"sk_", Secret::Token, 40, Alphanumeric),
+    form(b"sbp_", Secret::Token, 40, Alphanumeric),
+    form(b"tskey-", Secret::Token, 20, Url),
+    form(b"tvly-", Secret::Token, 30, Url),
+    form(b"whsec_", Secret::Stripe, 24, Alphanumeric),
     form(b"xoxb-", Secret::Slack, 20, Url),
     form(b"xoxp-", Secret::Slack, 20, Url),
     form(b"xoxa-", Secret::Slack, 20, Url),
@@ -77,89 +150,22 @@ const FORMS: &[Form] = &[
     form(b"xoxe.", Secret::Slack, 20, Dotted),
     form(b"xoxo-", Secret::Slack, 20, Url),
     form(b"xapp-", Secret::Slack, 20, Url),
-    form(b"sk_live_", Secret::Stripe, 10, Alphanumeric),
-    form(b"sk_test_", Secret::Stripe, 10, Alphanumeric),
-    form(b"rk_live_", Secret::Stripe, 10, Alphanumeric),
-    form(b"rk_test_", Secret::Stripe, 10, Alphanumeric),
-    form(b"sk_prod_", Secret::Stripe, 10, Alphanumeric),
-    form(b"pk_live_", Secret::Stripe, 10, Alphanumeric),
-    form(b"whsec_", Secret::Stripe, 24, Alphanumeric),
-    form(b"sk-ant-", Secret::Anthropic, 20, Url),
-    form(b"sk-or-v1-", Secret::Token, 32, Alphanumeric),
-    form(b"sk-proj-", Secret::OpenAi, 20, Url),
-    form(b"sk-svcacct-", Secret::OpenAi, 20, Url),
-    form(b"sk-admin-", Secret::OpenAi, 20, Url),
-    form(b"sk-", Secret::OpenAi, 32, Url),
-    form(b"npm_", Secret::Npm, 30, Alphanumeric),
-    form(b"pypi-", Secret::PyPi, 40, Url),
-    form(b"hf_", Secret::Token, 30, Alphanumeric),
-    form(b"api_org_", Secret::Token, 30, Alphanumeric),
-    form(b"gsk_", Secret::Token, 40, Alphanumeric),
     form(b"xai-", Secret::Token, 40, Alphanumeric),
-    form(b"pplx-", Secret::Token, 40, Alphanumeric),
-    form(b"r8_", Secret::Token, 37, Alphanumeric),
-    form(b"dop_v1_", Secret::Token, 40, Alphanumeric),
-    form(b"doo_v1_", Secret::Token, 40, Alphanumeric),
-    form(b"dor_v1_", Secret::Token, 40, Alphanumeric),
-    form(b"SG.", Secret::Token, 40, Dotted),
-    form(b"shpat_", Secret::Token, 32, Alphanumeric),
-    form(b"shpca_", Secret::Token, 32, Alphanumeric),
-    form(b"shppa_", Secret::Token, 32, Alphanumeric),
-    form(b"shpss_", Secret::Token, 32, Alphanumeric),
-    form(b"hvs.", Secret::Token, 24, Url),
-    form(b"hvb.", Secret::Token, 24, Url),
-    form(b"dckr_pat_", Secret::Token, 20, Url),
-    form(b"rubygems_", Secret::Token, 40, Alphanumeric),
-    form(b"lin_api_", Secret::Token, 30, Alphanumeric),
-    form(b"ntn_", Secret::Token, 40, Alphanumeric),
-    form(b"secret_", Secret::Token, 43, Alphanumeric),
-    form(b"figd_", Secret::Token, 30, Url),
-    form(b"sntrys_", Secret::Token, 40, Dotted),
-    form(b"sntryu_", Secret::Token, 40, Alphanumeric),
-    form(b"NRAK-", Secret::Token, 27, Capitals),
-    form(b"NRII-", Secret::Token, 32, Url),
-    form(b"glsa_", Secret::Token, 32, Url),
-    form(b"glc_", Secret::Token, 32, Alphanumeric),
-    form(b"pul-", Secret::Token, 40, Alphanumeric),
-    form(b"tskey-", Secret::Token, 20, Url),
-    form(b"PMAK-", Secret::Token, 40, Url),
-    form(b"pat-na1-", Secret::Token, 36, Url),
-    form(b"pat-eu1-", Secret::Token, 36, Url),
-    form(b"dapi", Secret::Token, 32, Alphanumeric),
-    form(b"key-", Secret::Token, 32, Alphanumeric),
-    form(b"sq0atp-", Secret::Token, 22, Url),
-    form(b"sq0csp-", Secret::Token, 40, Url),
-    form(b"EAAAE", Secret::Token, 50, Url),
-    form(b"EAACEdEose0cBA", Secret::Token, 20, Alphanumeric),
-    form(b"AGE-SECRET-KEY-1", Secret::Token, 50, Alphanumeric),
-    form(b"LTAI", Secret::Token, 16, Alphanumeric),
-    form(b"atlasv1", Secret::Token, 40, Url),
-    form(b"ATATT3", Secret::Token, 100, Url),
-    form(b"ATCTT3", Secret::Token, 100, Url),
-    form(b"fio-u-", Secret::Token, 40, Url),
-    form(b"duffel_live_", Secret::Token, 40, Url),
-    form(b"EZAK", Secret::Token, 54, Alphanumeric),
-    form(b"sk_", Secret::Token, 40, Alphanumeric),
-    form(b"re_", Secret::Token, 32, Url),
-    form(b"phc_", Secret::Token, 40, Alphanumeric),
-    form(b"phx_", Secret::Token, 40, Alphanumeric),
-    form(b"nvapi-", Secret::Token, 50, Url),
-    form(b"tvly-", Secret::Token, 30, Url),
-    form(b"fo1_", Secret::Token, 43, Url),
-    form(b"sbp_", Secret::Token, 40, Alphanumeric),
-    form(b"CLOJARS_", Secret::Token, 60, Alphanumeric),
-    form(b"oy2", Secret::Token, 43, Alphanumeric),
-    form(b"cio", Secret::Token, 32, Alphanumeric),
-    form(b"p8e-", Secret::Token, 32, Alphanumeric),
-    form(b"mfa.", Secret::Token, 60, Url),
+    form(b"ya29.", Secret::Google, 20, Dotted),
 ];
 
-/// For every byte: whether a form starts with it.
-const STARTS: [bool; 256] = {
-    let mut table = [false; 256];
+/// For every byte: the forms that start with it, first and behind the last.
+const STARTS: [(u8, u8); 256] = {
+    let mut table = [(0, 0); 256];
     let mut row = 0;
     while row < FORMS.len() {
-        table[FORMS[row].start[0] as usize] = true;
+        let byte = FORMS[row].start[0] as usize;
+        if table[byte].1 == 0 {
+            table[byte].0 = row as u8;
+        } else {
+            assert!(table[byte].1 as usize == row, "forms are sorted by their first byte");
+        }
+        table[byte].1 = row as u8 + 1;
         row += 1;
     }
     table
@@ -210,22 +216,25 @@ pub(in crate::redact) fn long_runs(text: &[u8]) -> impl Iterator<Item = Span> + 
 
 /// The secret that a run starts with.
 fn judge(run: &[u8]) -> Option<(usize, Secret)> {
-    if run.len() < 16 || !STARTS[usize::from(run[0])] {
+    let (from, to) = STARTS[usize::from(run[0])];
+    if run.len() < 16 || to == 0 {
         return None;
     }
-    FORMS.iter().filter(|form| run.starts_with(form.start)).find_map(|form| {
-        let rest = &run[form.start.len()..];
-        let length = rest.iter().take_while(|byte| form.alphabet.has(**byte)).count();
-        let mut end = form.start.len() + length;
-        while run[end - 1] == b'.' {
-            end -= 1;
-        }
-        let exact = !matches!(form.alphabet, Capitals) || length == form.least;
-        let fits = length >= form.least && exact && is_random(form, &rest[..length]);
-        let token = !matches!(form.secret, Secret::Jwt)
-            || rest[..length].iter().filter(|byte| **byte == b'.').count() >= 1;
-        (fits && token).then_some((end, form.secret))
-    })
+    FORMS[usize::from(from)..usize::from(to)].iter().filter(|form| run.starts_with(form.start)).find_map(
+        |form| {
+            let rest = &run[form.start.len()..];
+            let length = rest.iter().take_while(|byte| form.alphabet.has(**byte)).count();
+            let mut end = form.start.len() + length;
+            while run[end - 1] == b'.' {
+                end -= 1;
+            }
+            let exact = !matches!(form.alphabet, Capitals) || length == form.least;
+            let fits = length >= form.least && exact && is_random(form, &rest[..length]);
+            let token = !matches!(form.secret, Secret::Jwt)
+                || rest[..length].iter().filter(|byte| **byte == b'.').count() >= 1;
+            (fits && token).then_some((end, form.secret))
+        },
+    )
 }
 
 /// Whether the characters look drawn and not written: prefixes of one or two signs are words of other languages too.
