@@ -151,7 +151,7 @@ impl Session {
                 }
             }
             "notifications/roots/list_changed" => {
-                self.tell_backends("notifications/roots/list_changed", &params)
+                self.tell_backends("notifications/roots/list_changed", &params);
             }
             // A request without an id is a notification, and one of ours: it is never executed.
             _ => tracing::debug!(

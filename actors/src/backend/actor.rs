@@ -523,12 +523,12 @@ impl Incarnation {
         match method {
             "notifications/progress" => self.progress(params),
             "notifications/message" => {
-                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)))
+                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)));
             }
             "notifications/tools/list_changed" => self.changed(myself, &[List::Tools]),
             "notifications/prompts/list_changed" => self.changed(myself, &[List::Prompts]),
             "notifications/resources/list_changed" => {
-                self.changed(myself, &[List::Resources, List::Templates])
+                self.changed(myself, &[List::Resources, List::Templates]);
             }
             "notifications/resources/updated" => self.resource_updated(params),
             "notifications/cancelled" => self.backend_cancels(params),
