@@ -1,6 +1,7 @@
 //! Requests to the policy service: one HTTP client, its headers, its limits, and what counts as an outage.
 
 use super::AxonflowOptions;
+use super::gather::Gathering;
 use super::options::OptionsError;
 use super::resolver::CachingResolver;
 use base64::Engine as _;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error, Proxy};
 
 /// Per connection: longest response head. With the other buffer and as many connections as decisions are asked
@@ -84,7 +85,8 @@ impl PolicyClient {
             .max_idle_connections_per_host(DECISION_THREADS)
             .max_idle_age(IDLE_CONNECTION)
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver.clone());
+        let connector = DefaultConnector::default().chain(Gathering);
+        let agent = Agent::with_parts(config, connector, resolver.clone());
         Ok(Self { agent, resolver, endpoint, headers: common_headers(options)? })
     }
 
