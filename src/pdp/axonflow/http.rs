@@ -10,7 +10,7 @@ use callgate_actors::limits::DECISION_THREADS;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use ureq::http::{Response, Uri};
+use ureq::http::{Request, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error, Proxy};
@@ -114,18 +114,12 @@ impl PolicyClient {
 
     fn send(&self, post: &Post<'_>, max_idle: Duration) -> Result<Response<Body>, Error> {
         let left = post.deadline.saturating_duration_since(Instant::now());
-        let mut request = self
-            .agent
-            .post(format!("{}{}", self.endpoint, post.path))
-            .config()
-            .timeout_global(Some(left))
-            .max_idle_age(max_idle)
-            .build();
-        if let Some(headers) = request.headers_mut() {
-            headers.extend(self.headers.clone());
-            headers.extend(post.headers.iter().cloned());
-        }
-        request.send(post.body)
+        let mut request = Request::post(format!("{}{}", self.endpoint, post.path)).body(post.body)?;
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        headers.extend(post.headers.iter().cloned());
+        let request = self.agent.configure_request(request);
+        self.agent.run(request.timeout_global(Some(left)).max_idle_age(max_idle).build())
     }
 }
 
