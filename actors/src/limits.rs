@@ -17,6 +17,12 @@ pub const REQUESTS_IN_FLIGHT: usize = 1024;
 pub const NOTICES_QUEUED: usize = 512;
 /// The writer's queue: one place for every answer, so that an answer never waits, and the notices.
 pub const OUT_QUEUE: usize = REQUESTS_IN_FLIGHT + NOTICES_QUEUED;
+/// Answers up to this size are not counted: 1,024 of them are 64 MiB.
+pub const LIGHT_ANSWER_BYTES: usize = 64 * 1024;
+/// Bytes of larger answers that may wait for a client that reads slowly.
+pub const ANSWER_BYTES_QUEUED: usize = 256 * 1024 * 1024;
+/// How long a large answer waits for room.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 /// Requests of backends that wait for an answer of the client (sampling, elicitation, roots).
 pub const CLIENT_REQUESTS_IN_FLIGHT: usize = 128;
 /// Longest time the client may take for one of them: a person may have to read and type.
@@ -149,6 +155,7 @@ pub const IDLE_THREAD: Duration = Duration::from_secs(10);
 /// Stack of a worker thread; virtual memory until touched. TLS and a recursive-descent SQL parser fit.
 pub const WORKER_STACK_BYTES: usize = 2 * 1024 * 1024;
 
+const _: () = assert!(REQUESTS_IN_FLIGHT * LIGHT_ANSWER_BYTES <= ANSWER_BYTES_QUEUED);
 const _: () = assert!(BACKEND_IN_FLIGHT < REQUESTS_IN_FLIGHT);
 const _: () = assert!(OUT_QUEUE > REQUESTS_IN_FLIGHT);
 const _: () = assert!(DECIDE_IN_PLACE_BYTES <= REDACT_IN_PLACE_BYTES);

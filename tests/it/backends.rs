@@ -80,10 +80,11 @@ fn w25_a_backend_that_stops_reading_blocks_only_its_own_calls() {
     let stuck: Vec<i64> = (0..8).map(|_| gate.start_call("a__text", &json!({"text": large}))).collect();
     assert!(gate.call("b__echo", &json!({})).is_ok());
     gate.ask("ping", &json!({})).result();
+    // Those that never left are sent to the next incarnation; what was begun is not.
     let replies: Vec<_> = stuck.into_iter().map(|id| gate.reply(id)).collect();
-    let stuck: Vec<_> = replies.iter().filter(|reply| !reply.is_ok()).collect();
-    assert!(stuck.len() >= 7, "the stub takes at most one more line");
-    assert!(stuck.iter().all(|reply| reply.code() == -32603));
+    let failed: Vec<_> = replies.iter().filter(|reply| !reply.is_ok()).collect();
+    assert!(!failed.is_empty());
+    assert!(failed.iter().all(|reply| reply.code() == -32603));
     assert!(gate.call("b__echo", &json!({})).is_ok());
 }
 

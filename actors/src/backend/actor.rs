@@ -523,12 +523,12 @@ impl Incarnation {
         match method {
             "notifications/progress" => self.progress(params),
             "notifications/message" => {
-                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)))
+                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)));
             }
             "notifications/tools/list_changed" => self.changed(myself, &[List::Tools]),
             "notifications/prompts/list_changed" => self.changed(myself, &[List::Prompts]),
             "notifications/resources/list_changed" => {
-                self.changed(myself, &[List::Resources, List::Templates])
+                self.changed(myself, &[List::Resources, List::Templates]);
             }
             "notifications/resources/updated" => self.resource_updated(params),
             "notifications/cancelled" => self.backend_cancels(params),
@@ -701,14 +701,9 @@ impl Incarnation {
             Incoming::NotSent { what, why } => return self.not_sent(what, why),
             Incoming::SessionGone { what, .. } => self.session_gone(myself, what),
             Incoming::Failed { what, executed, why, server_said, .. } => {
-                let why = match server_said {
-                    // The server's own words are content; they reach the client through the redactor only.
-                    Some(said) => {
-                        tracing::debug!(backend = %self.start.id, "the server said: {}", said.escape_debug());
-                        why
-                    }
-                    None => why,
-                };
+                // The server's own words are content: they go through the redactor like any answer.
+                let said = server_said.and_then(|said| self.start.front.quoted(&self.start.id, &said));
+                let why = said.map_or_else(|| why.clone(), |said| format!("{why}: {said}"));
                 let make: fn(String) -> super::Lost = match executed {
                     Executed::No => super::Lost::Refused,
                     Executed::Possibly => super::Lost::Unknown,

@@ -22,13 +22,26 @@ pub(super) async fn drain(backend: Arc<str>, mut pipe: impl AsyncRead + Unpin) {
             if rate.allows(&backend, text.len()) {
                 let cut = if len > text.len() { " …" } else { "" };
                 let text = String::from_utf8_lossy(text);
-                tracing::info!(target: "backend", "[{backend}] {}{cut}", text.escape_debug());
+                tracing::info!(target: "backend", "[{backend}] {}{cut}", printable(&text));
             }
         }
         if ended {
             return rate.tell(&backend);
         }
     }
+}
+
+/// Control characters escaped, everything else as it was written.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 struct Rate {
@@ -53,5 +66,18 @@ impl Rate {
         if self.left_out > 0 {
             tracing::info!(target: "backend", "[{backend}] {} more lines on its standard error were left out", self.left_out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn only_control_characters_are_escaped() {
+        assert_eq!(
+            printable("said \"hi\" in C:\\x\u{1b}[2J\u{85}é"),
+            "said \"hi\" in C:\\x\\u{1b}[2J\\u{85}é"
+        );
     }
 }

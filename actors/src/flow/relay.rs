@@ -40,10 +40,11 @@ pub async fn run(
         Ok(()) = cancelled => None,
         () = machine.abort.cancelled() => None,
     };
-    slot.end(answer.unwrap_or_else(|| {
+    let answer = answer.unwrap_or_else(|| {
         whereabouts.take_back();
         Answer::Silence
-    }));
+    });
+    slot.end(machine.weights.admit(answer).await);
 }
 
 async fn relay(
@@ -89,10 +90,20 @@ async fn completed(machine: &Machine, params: &Bytes) -> Result<Way, ErrorObject
     }
     let missing = || ErrorObject::new(INVALID_PARAMS, "\"ref\" names neither a prompt nor a resource");
     let (uri, span) = text(params, &["ref", "uri"]).ok_or_else(missing)?;
-    let route = find(machine, |directory| directory.listing.resource(&uri)).await;
+    let route = owner(machine, &uri).await;
     route
         .map(|route| Way { route, span })
         .ok_or_else(|| ErrorObject::new(INVALID_PARAMS, format!("unknown resource {uri:?}")))
+}
+
+/// The backend that a URI belongs to: the one that claims it, or the only one that has resources at all, which then
+/// speaks for itself on a URI that no list mentions.
+async fn owner(machine: &Machine, uri: &str) -> Option<Route> {
+    let claimed = find(machine, |directory| directory.listing.resource(uri)).await;
+    claimed.or_else(|| match with_resources(machine, uri).as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    })
 }
 
 /// What `look` finds now, or once everything is listed.
@@ -168,7 +179,7 @@ async fn read(machine: &Machine, params: Bytes, whereabouts: &mut Whereabouts) -
     let Some((uri, span)) = text(&params, &["uri"]) else {
         return Answer::Error(ErrorObject::new(INVALID_PARAMS, "\"uri\" is missing").into_bytes());
     };
-    if let Some(route) = find(machine, |directory| directory.listing.resource(&uri)).await {
+    if let Some(route) = owner(machine, &uri).await {
         let way = Way { route, span };
         return match ask(machine, "resources/read", &params, &way, whereabouts).await {
             Ok(body) => redacted(machine, &way.route, under_exposed_uri(&way.route, body)).await,
@@ -232,7 +243,7 @@ async fn subscribe(
     let Some((uri, span)) = text(&params, &["uri"]) else {
         return Answer::Error(ErrorObject::new(INVALID_PARAMS, "\"uri\" is missing").into_bytes());
     };
-    let Some(route) = find(machine, |directory| directory.listing.resource(&uri)).await else {
+    let Some(route) = owner(machine, &uri).await else {
         let error = ErrorObject::new(RESOURCE_NOT_FOUND, format!("unknown resource {uri:?}"));
         return Answer::Error(error.text("uri", &uri).into_bytes());
     };

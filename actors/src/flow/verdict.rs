@@ -101,13 +101,20 @@ fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> Error
 }
 
 fn with_reason(what: &str, reason: &str, without: &str) -> String {
-    format!("{what}: {}", if reason.is_empty() { without } else { reason })
+    let begins = |text: &str| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
+    match reason {
+        "" => format!("{what}: {without}"),
+        // Some decision points say themselves that it is blocked by policy.
+        reason if begins(reason) => reason.to_owned(),
+        reason => format!("{what}: {reason}"),
+    }
 }
 
 fn with_ids(message: &str, decision_id: &str, trace_id: &str) -> String {
     match (decision_id, trace_id) {
         ("", "") => message.to_owned(),
         (decision_id, "") => format!("{message} (decision_id={decision_id})"),
+        ("", trace_id) => format!("{message} (trace_id={trace_id})"),
         (decision_id, trace_id) => format!("{message} (decision_id={decision_id}, trace_id={trace_id})"),
     }
 }

@@ -45,6 +45,9 @@ impl Post<'_> {
         if self.exchange.is_over() {
             return None;
         }
+        if ticket.is_lost {
+            return Some(Incoming::SessionGone { what: Some(self.out.kind), renew: false });
+        }
         let response = match self.link.endpoint.post(&ticket, &self.out.line, budget) {
             Ok(response) => response,
             Err(error) => return self.without_answer(&error),

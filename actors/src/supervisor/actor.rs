@@ -146,7 +146,7 @@ impl Actor for Supervisor {
         match message {
             SupervisorMessage::Begin(begin) => state.begin(*begin),
             SupervisorMessage::Report { slot, generation, report } => {
-                state.report(&myself, slot, generation, report)
+                state.report(&myself, slot, generation, report);
             }
             SupervisorMessage::RestartDue { slot, generation } => state.restart(slot, generation),
             SupervisorMessage::LaunchSettled { slot, generation } => state.launch_settled(slot, generation),

@@ -122,7 +122,8 @@ impl Call<'_> {
             "cancel_probe" => {
                 let probe = json::raw(&arguments, "name").unwrap_or("null").to_owned();
                 self.server.state().probes.insert(self.id.to_owned(), probe);
-                return None;
+                // Over HTTP an answer that never comes keeps its connection.
+                faults::sleep_for_ever();
             }
             "add_tool" => {
                 self.server.state().added_tools.push(json::string(&arguments, "name").unwrap_or_default());
