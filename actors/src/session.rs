@@ -239,6 +239,8 @@ impl Session {
             flows.spawn(async move {
                 flow::relay::answer_with(slot, cancelled, flow::lists::list(&machine, list, params)).await;
                 drop(permit);
+                // The client reads and its model thinks now; the first call is a while away.
+                machine.pdp.warm();
             });
             return;
         }
