@@ -65,7 +65,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     /// Tells of each call of `warm`.
-    struct Told(mpsc::UnboundedSender<()>);
+    struct Told(mpsc::Sender<()>);
 
     impl Decide for Told {
         fn is_quick(&self, _: &Call) -> bool {
@@ -77,13 +77,13 @@ mod tests {
         }
 
         fn warm(&self) {
-            let _ = self.0.send(());
+            let _ = self.0.try_send(());
         }
     }
 
     #[tokio::test]
     async fn an_engine_is_warmed_once() {
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut told) = mpsc::channel(2);
         let (handle, actor) = PdpHandle::new(Arc::new(Told(sender)));
         let (running, ended) = Actor::spawn(None, actor, ()).await.expect("an actor");
         handle.warm();
