@@ -65,7 +65,7 @@ impl Session {
         loop {
             let read = input.read_buf(framer.spare(READ_BYTES)).await?;
             let ended = read == 0;
-            while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+            while let Some(frame) = framer.next_frame().or_else(|| if ended { framer.rest() } else { None }) {
                 if self.frame(frame).await.is_err() {
                     return Ok(());
                 }
