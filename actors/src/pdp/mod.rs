@@ -83,7 +83,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_engine_is_warmed_once() {
-        let (sender, mut told) = mpsc::channel(4);
+        let (sender, mut told) = mpsc::channel(2);
         let (handle, actor) = PdpHandle::new(Arc::new(Told(sender)));
         let (running, ended) = Actor::spawn(None, actor, ()).await.expect("an actor");
         handle.warm();
