@@ -59,6 +59,16 @@ fn is_year(value: u32, length: usize) -> bool {
     length == 2 || length == 4 && (1890..2100).contains(&value)
 }
 
+/// Whether the text starts with a date as `2026-11-20`.
+pub(super) fn is_iso(text: &[u8]) -> bool {
+    let Some(head) = text.first_chunk::<10>() else { return false };
+    head.iter().enumerate().all(|(index, byte)| match index {
+        4 | 7 => *byte == b'-',
+        _ => byte.is_ascii_digit(),
+    }) && matches!(&head[..2], b"19" | b"20")
+        && text.get(10).is_none_or(|byte| !byte.is_ascii_digit() && *byte != b'-')
+}
+
 /// The length of a date at the start of the text: `1988-04-12`, `12/04/1988`, `04.12.88`, `12 March 1988`, `19880412`.
 pub(super) fn length(text: &[u8]) -> Option<usize> {
     let (first, width) = figure(text, 8)?;

@@ -10,7 +10,7 @@ use super::labels::Labels;
 use super::lex::Glance;
 use super::numbers::{self, Place};
 use super::window::{Groups, Span, Surroundings};
-use super::{encoded, fold};
+use super::{dates, encoded, fold};
 
 /// One match in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,11 +170,13 @@ impl Matcher {
 
     fn judge_digits(&self, around: &Surroundings<'_>, card_match: CardMatch) -> Option<Hit> {
         let groups = Groups::read(around.text, around.start);
+        // Times fill logs and records; only a day of birth starts like one.
+        let date = dates::is_iso(&around.text[around.start..]);
         let total = groups.candidates().next_back().map_or(0, |candidate| candidate.total());
         longest(self.digit_rows.iter().map(|&row| {
             let detector = &DETECTORS[usize::from(row)];
             let Judge::Digits(least, judge) = detector.judge else { return None };
-            if total < least {
+            if total < least || date && !detector.context.meets(Labels::BIRTH) {
                 return None;
             }
             let question = DigitQuestion { groups: &groups, around, context: detector.context, card_match };

@@ -18,3 +18,4 @@ mod remote_pdp;
 mod shutdown;
 mod stubs;
 mod supervision;
+mod tidy;

@@ -185,7 +185,7 @@ impl Catalogue {
         for list in List::ALL {
             let raw = member(list.member())?;
             skim::elements(&raw, |range| {
-                catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range)))
+                catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range)));
             })?;
         }
         Some(catalogue)
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_catalogue_survives_storing() {
         let raw = Bytes::from_static(br#"{"x":1.0,"name":"a\u0062","annotations":{"readOnlyHint":true}}"#);
-        let entry = Entry::read(List::Tools, raw.clone()).expect("an entry");
+        let entry = Entry::read(List::Tools, raw).expect("an entry");
         assert_eq!(entry.name, "ab");
         assert!(entry.hints.read_only && !entry.hints.idempotent);
         let catalogue = Catalogue {

@@ -199,7 +199,7 @@ async fn read_frames(
     loop {
         let read = stdout.read_buf(framer.spare(READ_BYTES)).await?;
         let ended = read == 0;
-        while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+        while let Some(frame) = framer.next_frame().or_else(|| if ended { framer.rest() } else { None }) {
             let Ok(place) = places.enter().await else { return Ok(()) };
             if actor.send_message(BackendMessage::Frame(frame, place)).is_err() {
                 return Ok(());

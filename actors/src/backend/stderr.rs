@@ -14,7 +14,7 @@ pub(super) async fn drain(backend: Arc<str>, mut pipe: impl AsyncRead + Unpin) {
     let mut rate = Rate { second: Instant::now(), logged: 0, left_out: 0 };
     loop {
         let ended = !matches!(pipe.read_buf(framer.spare(8 * 1024)).await, Ok(read) if read > 0);
-        while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+        while let Some(frame) = framer.next_frame().or_else(|| if ended { framer.rest() } else { None }) {
             let (text, len) = match &frame {
                 Frame::Line(line) => (line, line.len()),
                 Frame::TooLong { prefix, len } => (prefix, *len),

@@ -166,7 +166,7 @@ impl Post<'_> {
 
     fn too_large(&self) -> End {
         let limit = self.link.limits.max_body;
-        self.unreadable(&format!("it has more than {limit} bytes; raise CALLGATE_MAX_LINE"))
+        self.unreadable(&format!("it has more than {limit} bytes; raise the setting for the longest line"))
     }
 
     fn read_events(&self, response: Response<Body>, ticket: &Ticket, id: u64) -> End {

@@ -39,17 +39,12 @@ pub struct EmbeddedPdp {
 
 impl EmbeddedPdp {
     /// Compiles the prefilter; the rules themselves follow with the first call that needs them, or with
-    /// [`EmbeddedPdp::warm`].
+    /// [`Decide::warm`].
     ///
     /// # Errors
     /// A prefilter that does not compile, which the tests exclude for the shipped rules.
     pub fn new() -> Result<Self, regex::Error> {
         Ok(Self { engine: Engine::new(&[sql::RULES, shell::RULES])? })
-    }
-
-    /// Compiles the rules now: about 5 ms, better spent on a thread that nobody waits for.
-    pub fn warm(&self) {
-        self.engine.set();
     }
 
     /// All rules, in the order in which they are asked.
@@ -59,6 +54,11 @@ impl EmbeddedPdp {
 }
 
 impl Decide for EmbeddedPdp {
+    /// Compiles the rules: about 5 ms.
+    fn warm(&self) {
+        self.engine.set();
+    }
+
     fn is_quick(&self, call: &Call) -> bool {
         call.arguments.as_ref().is_none_or(|arguments| arguments.len() <= DECIDE_IN_PLACE_BYTES)
     }

@@ -259,9 +259,7 @@ pub(super) fn is_secret(text: &[u8], run: Span) -> bool {
 
 /// Whether a private key may stand in a text.
 pub(super) fn may_hold_key(text: &[u8]) -> bool {
-    let run =
-        long_runs(text).any(|run| starts(text, run).any(|start| judge(&text[start..run.end]).is_some()));
-    run || text.len() > 64 && memchr::memmem::find(text, b"-----BEGIN ").is_some()
+    text.len() > 64 && BEGIN.find(text).is_some()
 }
 
 /// Whether a URL with user and password may stand in a text.
