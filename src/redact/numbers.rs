@@ -28,6 +28,10 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
     let mut at = from;
     loop {
         at += text[at..].iter().position(u8::is_ascii_digit)?;
+        if let Some(end) = small_number(text, at) {
+            at = end;
+            continue;
+        }
         let word = word_at(text, at, floor);
         let (dense, end) = dense_at(text, at);
         if word.is_some() || dense {
@@ -35,6 +39,35 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
         }
         at = end;
     }
+}
+
+/// The end of a number of up to five digits that stands alone, as most numbers in prose do: no letter touches it, and
+/// neither more digits nor a month follow.
+fn small_number(text: &[u8], at: usize) -> Option<usize> {
+    let mut end = at + 1;
+    while text.get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+        if end - at >= MIN_DENSE_DIGITS {
+            return None;
+        }
+    }
+    if at > 0 && text[at - 1].is_ascii_alphabetic() {
+        return None;
+    }
+    let day = end - at <= 2;
+    let follows = text.get(end).copied().unwrap_or(b'\n');
+    let then = text.get(end + 1).copied().unwrap_or(b'\n');
+    let alone = match follows {
+        b'A'..=b'Z' | b'a'..=b'z' => false,
+        b',' => !day || then != b' ',
+        b' ' | b'-' | b'.' | b'/' | b'(' | b')' => {
+            !(then.is_ascii_digit()
+                || matches!(then, b' ' | b'-' | b'.' | b'/' | b'(' | b')')
+                || day && then.is_ascii_alphabetic())
+        }
+        _ => true,
+    };
+    alone.then_some(end)
 }
 
 /// Where the digits that start at `start` end.

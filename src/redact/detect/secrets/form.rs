@@ -196,22 +196,62 @@ impl Alphabet {
 
 /// The runs of at least twelve letters, digits, `_`, `-` and `.` in a text. It looks at one byte of twelve where the
 /// text has shorter words.
-pub(in crate::redact) fn long_runs(text: &[u8]) -> impl Iterator<Item = Span> + '_ {
-    let mut start = 0;
-    std::iter::from_fn(move || {
+pub(in crate::redact) fn long_runs(text: &[u8]) -> LongRuns<'_> {
+    LongRuns { text, start: 0 }
+}
+
+/// See [`long_runs`].
+pub(in crate::redact) struct LongRuns<'a> {
+    text: &'a [u8],
+    start: usize,
+}
+
+impl Iterator for LongRuns<'_> {
+    type Item = Span;
+
+    #[inline]
+    fn next(&mut self) -> Option<Span> {
+        let text = self.text;
+        let mut start = self.start;
         loop {
-            let window = text.get(start..start + SHORTEST_RUN)?;
-            if let Some(gap) = window.iter().rposition(|byte| !RUN[usize::from(*byte)]) {
-                start += gap + 1;
-                continue;
+            let first_end = start + SHORTEST_RUN;
+            if first_end > text.len() {
+                return None;
             }
-            let rest = &text[start + SHORTEST_RUN..];
-            let length = rest.iter().position(|byte| !RUN[usize::from(*byte)]).unwrap_or(rest.len());
-            let span = Span { start, end: start + SHORTEST_RUN + length };
-            start = span.end;
-            return Some(span);
+            let mut at = first_end;
+            while at > start && RUN[usize::from(text[at - 1])] {
+                at -= 1;
+            }
+            if at == start {
+                let end = run_end(text, first_end);
+                self.start = end;
+                return Some(Span { start, end });
+            }
+            start = at;
         }
-    })
+    }
+}
+
+/// Where a run that `at` lies in ends. Whole blocks are judged by vector code, since media are long.
+fn run_end(text: &[u8], at: usize) -> usize {
+    let mut at = at;
+    let (blocks, _) = text[at..].as_chunks::<32>();
+    for block in blocks {
+        let foreign = block.iter().fold(0u8, |foreign, byte| {
+            let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+            let digit = u8::from(byte.wrapping_sub(b'0') < 10);
+            let sign = u8::from(*byte == b'_') | u8::from(*byte == b'-') | u8::from(*byte == b'.');
+            foreign | (1 - (letter | digit | sign))
+        });
+        if foreign != 0 {
+            break;
+        }
+        at += 32;
+    }
+    while text.get(at).is_some_and(|byte| RUN[usize::from(*byte)]) {
+        at += 1;
+    }
+    at
 }
 
 /// The secret that a run starts with.
