@@ -69,6 +69,19 @@ pub(super) fn is_iso(text: &[u8]) -> bool {
         && text.get(10).is_none_or(|byte| !byte.is_ascii_digit() && *byte != b'-')
 }
 
+/// Whether the text is a date, or a date and a time of RFC 3339, and nothing else.
+pub(super) fn is_timestamp(text: &[u8]) -> bool {
+    let time = |rest: &[u8]| {
+        rest.len() <= 25
+            && matches!(rest[0], b'T' | b' ')
+            && rest.get(3) == Some(&b':')
+            && rest[1..]
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'Z' | b'+' | b'-'))
+    };
+    is_iso(text) && (text.len() == 10 || time(&text[10..]))
+}
+
 /// The length of a date at the start of the text: `1988-04-12`, `12/04/1988`, `04.12.88`, `12 March 1988`, `19880412`.
 pub(super) fn length(text: &[u8]) -> Option<usize> {
     let (first, width) = figure(text, 8)?;

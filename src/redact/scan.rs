@@ -4,6 +4,7 @@
 //! entered by recursion, at most [`limits::MAX_NESTED_TEXTS`](super::limits::MAX_NESTED_TEXTS) levels deep.
 
 use super::Scope;
+use super::dates;
 use super::detect::secrets;
 use super::escape::{WayBack, unescape};
 use super::joined::{LONGEST_PIECE, Piece, Pieces};
@@ -253,7 +254,11 @@ impl<'a> Scanner<'a> {
                 self.end_pieces();
                 return Ok(());
             }
-            self.mask_string(matcher, text, meaning);
+            // Records are full of times, and only a day of birth is masked among them.
+            let time = !text.escaped && dates::is_timestamp(raw) && !self.labels().meets(Labels::BIRTH);
+            if !time {
+                self.mask_string(matcher, text, meaning);
+            }
         }
         if self.splices.len() == masked && self.is_piece(text) {
             let telling = text.glance.telling();
