@@ -8,7 +8,9 @@ use crate::backend::{Activity, BackendHandle};
 use crate::directory::{Directory, Route, State};
 use crate::ports::{Carrier, Subject};
 use crate::reply::{Answer, ReplySlot};
-use crate::wire::codes::{ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE, message_of};
+use crate::wire::codes::{
+    ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE, message_of, well_formed,
+};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;
@@ -164,7 +166,7 @@ async fn redacted(machine: &Machine, route: &Route, body: Body) -> Answer {
     };
     let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false };
     match machine.redactor.redact(&subject, json).await {
-        Ok(redacted) if is_error => Answer::Error(redacted.json),
+        Ok(redacted) if is_error => Answer::Error(well_formed(&redacted.json)),
         Ok(redacted) => Answer::Result(redacted.json),
         Err(withheld) => {
             let error = ErrorObject::new(UNAVAILABLE, format!("the answer is withheld: {}", withheld.reason));
