@@ -54,7 +54,10 @@ impl Arguments {
 }
 
 /// The one place where commands other than `serve` get the standard output.
-#[expect(clippy::disallowed_methods, reason = "these commands do not speak MCP; their output is for a person")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these commands do not speak MCP; their output is for a person"
+)]
 fn standard_output() -> io::Stdout {
     io::stdout()
 }

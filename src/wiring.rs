@@ -53,7 +53,10 @@ fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckO
     match settings.pdp {
         Pdp::Embedded => {
             let engine = EmbeddedPdp::new().map_err(|error| {
-                Fault::failure(format!("the embedded rules do not compile: {error}"), "report this build as broken")
+                Fault::failure(
+                    format!("the embedded rules do not compile: {error}"),
+                    "report this build as broken",
+                )
             })?;
             Ok((Arc::new(engine), None))
         }
@@ -139,7 +142,8 @@ fn flow(settings: &Settings) -> FlowSettings {
 /// so an open fail mode does not hold there.
 fn fails_open(settings: &Settings) -> bool {
     settings.fail_mode == FailMode::Open
-        && (settings.redact_engine == RedactEngine::Local || settings.redact_responses == RedactResponses::Off)
+        && (settings.redact_engine == RedactEngine::Local
+            || settings.redact_responses == RedactResponses::Off)
 }
 
 fn identity(settings: &Settings) -> Identity {

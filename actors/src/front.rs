@@ -173,13 +173,15 @@ impl Front {
             _ => "",
         };
         let refuse = |code, text: &str| Err(ErrorObject::new(code, text).into_bytes());
-        if capability.is_empty() || !self.state().client.as_ref().is_some_and(|client| client.can(capability)) {
+        if capability.is_empty() || !self.state().client.as_ref().is_some_and(|client| client.can(capability))
+        {
             return refuse(METHOD_NOT_FOUND, &format!("the client does not support {method}"));
         }
-        let params = match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
-            Ok(params) => params,
-            Err(reason) => return refuse(INTERNAL_ERROR, &reason),
-        };
+        let params =
+            match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
+                Ok(params) => params,
+                Err(reason) => return refuse(INTERNAL_ERROR, &reason),
+            };
         let token = params.as_ref().and_then(|params| {
             let span = skim::path(params, &["_meta", "progressToken"])?;
             Some((span.clone(), params.slice(span)))
@@ -239,7 +241,8 @@ impl Front {
             tokio::time::sleep(CLIENT_REQUEST_DEADLINE).await;
             let ask = front.state().asks.remove(&id);
             if let Some(ask) = ask {
-                let error = ErrorObject::new(INTERNAL_ERROR, "the client did not answer in time").into_bytes();
+                let error =
+                    ErrorObject::new(INTERNAL_ERROR, "the client did not answer in time").into_bytes();
                 ask.asker.answered(Body::Error(error));
             }
         });

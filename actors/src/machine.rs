@@ -70,7 +70,10 @@ pub struct StartError(String);
 
 impl Running {
     /// Puts the machine together, with its answers going to `output`. No backend is started yet.
-    pub async fn start(plan: Plan, output: impl AsyncWrite + Unpin + Send + 'static) -> Result<Running, StartError> {
+    pub async fn start(
+        plan: Plan,
+        output: impl AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Running, StartError> {
         let (out, lines) = mpsc::channel(OUT_QUEUE);
         let writer = tokio::spawn(out::pump(lines, output, Toward::Client, |_| ()));
         let redactor = Redactor::new(plan.redact, plan.redactor_threads);
@@ -117,7 +120,11 @@ impl Running {
     }
 
     /// Serves the client until its input ends or `stop` fires. Returns why it ended.
-    pub async fn serve(&mut self, input: impl AsyncRead + Unpin, stop: impl Future<Output = &'static str>) -> String {
+    pub async fn serve(
+        &mut self,
+        input: impl AsyncRead + Unpin,
+        stop: impl Future<Output = &'static str>,
+    ) -> String {
         tokio::select! {
             ended = self.session.run(input) => match ended {
                 Ok(()) => "the client closed its side".into(),
@@ -148,7 +155,12 @@ impl Running {
                 closings.close();
                 closings.wait().await;
             };
-            late.within("backends", CLOSE_CHILD_EXIT + CLOSE_CHILD_TERM + Duration::from_millis(50), children).await;
+            late.within(
+                "backends",
+                CLOSE_CHILD_EXIT + CLOSE_CHILD_TERM + Duration::from_millis(50),
+                children,
+            )
+            .await;
         }
         late.within("journal", CLOSE_JOURNAL, async {
             if let Err(why) = machine.audit.close().await {
@@ -178,4 +190,3 @@ impl Late {
         in_time
     }
 }
-

@@ -130,9 +130,12 @@ impl ReplySlot {
 impl Drop for ReplySlot {
     fn drop(&mut self) {
         if self.place.is_some() {
-            let error = ErrorObject::new(INTERNAL_ERROR, "the request was lost inside the gate; its outcome is unknown")
-                .text("outcome", "unknown")
-                .flag("retryable", false);
+            let error = ErrorObject::new(
+                INTERNAL_ERROR,
+                "the request was lost inside the gate; its outcome is unknown",
+            )
+            .text("outcome", "unknown")
+            .flag("retryable", false);
             self.finish(Answer::Error(error.into_bytes()));
         }
     }
@@ -191,7 +194,8 @@ mod tests {
     async fn a_dropped_slot_ends_its_request_as_lost() {
         let (sender, mut lines) = mpsc::channel(4);
         let in_flight = InFlight::default();
-        let (slot, _) = ReplySlot::single(Bytes::from_static(b"\"a\""), &in_flight, place(&sender).await).expect("a slot");
+        let (slot, _) = ReplySlot::single(Bytes::from_static(b"\"a\""), &in_flight, place(&sender).await)
+            .expect("a slot");
         drop(slot);
         let line = text(lines.recv().await);
         assert!(line.contains(r#""id":"a""#) && line.contains("outcome is unknown"), "{line}");
@@ -203,7 +207,8 @@ mod tests {
         let (sender, mut lines) = mpsc::channel(4);
         let in_flight = InFlight::default();
         let one = Bytes::from_static(b"1");
-        let (slot, cancelled) = ReplySlot::single(one.clone(), &in_flight, place(&sender).await).expect("a slot");
+        let (slot, cancelled) =
+            ReplySlot::single(one.clone(), &in_flight, place(&sender).await).expect("a slot");
         assert!(ReplySlot::single(one.clone(), &in_flight, place(&sender).await).is_err());
         assert!(ReplySlot::single(Bytes::from_static(b"\"1\""), &in_flight, place(&sender).await).is_ok());
         in_flight.cancel(&one);

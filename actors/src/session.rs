@@ -84,8 +84,11 @@ impl Session {
                 Err(refusal) => self.refuse(&refusal).await,
             },
             Frame::TooLong { prefix, len } => {
-                let message = format!("the message has {len} bytes, more than the limit of {}", self.max_line);
-                let id = skim::member(&prefix, "id").map(|range| prefix.slice(range)).filter(|id| envelope::is_id(id));
+                let message =
+                    format!("the message has {len} bytes, more than the limit of {}", self.max_line);
+                let id = skim::member(&prefix, "id")
+                    .map(|range| prefix.slice(range))
+                    .filter(|id| envelope::is_id(id));
                 let id = id.or_else(|| leading_id(&prefix)).unwrap_or(Bytes::from_static(b"null"));
                 self.refuse(&Refusal { id, code: INVALID_REQUEST, message, silent: false }).await
             }
@@ -93,10 +96,12 @@ impl Session {
     }
 
     async fn batch(&self, parts: Vec<Result<Message, Refusal>>) -> Result<(), NoClient> {
-        let is_known = self.machine.front.client().is_some_and(|client| client.protocol_version == BATCH_VERSION);
+        let is_known =
+            self.machine.front.client().is_some_and(|client| client.protocol_version == BATCH_VERSION);
         if !is_known {
             let message = format!("batches are part of protocol version {BATCH_VERSION} only");
-            let refusal = Refusal { id: Bytes::from_static(b"null"), code: INVALID_REQUEST, message, silent: false };
+            let refusal =
+                Refusal { id: Bytes::from_static(b"null"), code: INVALID_REQUEST, message, silent: false };
             return self.refuse(&refusal).await;
         }
         let batch = Batch::new(self.place().await?);
@@ -134,7 +139,8 @@ impl Session {
         match method {
             "notifications/initialized" => self.machine.front.initialized(),
             "notifications/cancelled" => {
-                let id = params.as_ref().and_then(|params| Some(params.slice(skim::member(params, "requestId")?)));
+                let id =
+                    params.as_ref().and_then(|params| Some(params.slice(skim::member(params, "requestId")?)));
                 if let Some(id) = id {
                     self.in_flight.cancel(&id);
                 }
@@ -144,9 +150,14 @@ impl Session {
                     self.machine.front.progressed(&params);
                 }
             }
-            "notifications/roots/list_changed" => self.tell_backends("notifications/roots/list_changed", &params),
+            "notifications/roots/list_changed" => {
+                self.tell_backends("notifications/roots/list_changed", &params)
+            }
             // A request without an id is a notification, and one of ours: it is never executed.
-            _ => tracing::debug!(method = method.escape_debug().to_string(), "an unknown notification was ignored"),
+            _ => tracing::debug!(
+                method = method.escape_debug().to_string(),
+                "an unknown notification was ignored"
+            ),
         }
     }
 
@@ -178,7 +189,13 @@ impl Session {
         Ok(())
     }
 
-    fn dispatch(&self, method: &str, params: Option<Bytes>, slot: ReplySlot, cancelled: oneshot::Receiver<()>) {
+    fn dispatch(
+        &self,
+        method: &str,
+        params: Option<Bytes>,
+        slot: ReplySlot,
+        cancelled: oneshot::Receiver<()>,
+    ) {
         let is_open = self.machine.front.client().is_some();
         match method {
             "initialize" => self.initialize(params, slot),
@@ -188,14 +205,21 @@ impl Session {
                 slot.end(Answer::Error(error.into_bytes()));
             }
             _ if !is_open => {
-                let error = ErrorObject::new(INVALID_REQUEST, "the session is not open: send initialize first");
+                let error =
+                    ErrorObject::new(INVALID_REQUEST, "the session is not open: send initialize first");
                 slot.end(Answer::Error(error.into_bytes()));
             }
             _ => self.start_flow(method, params, slot, cancelled),
         }
     }
 
-    fn start_flow(&self, method: &str, params: Option<Bytes>, slot: ReplySlot, cancelled: oneshot::Receiver<()>) {
+    fn start_flow(
+        &self,
+        method: &str,
+        params: Option<Bytes>,
+        slot: ReplySlot,
+        cancelled: oneshot::Receiver<()>,
+    ) {
         let machine = self.machine.clone();
         let Ok(permit) = machine.gate.try_enter() else {
             let error = ErrorObject::new(INTERNAL_ERROR, "busy: too many requests are open; try again");
@@ -245,7 +269,9 @@ const RELAYED: [&str; 6] = [
 ];
 
 fn is_known(method: &str) -> bool {
-    method == "tools/call" || RELAYED.contains(&method) || List::ALL.iter().any(|list| list.method() == method)
+    method == "tools/call"
+        || RELAYED.contains(&method)
+        || List::ALL.iter().any(|list| list.method() == method)
 }
 
 fn refused(refusal: &Refusal) -> Line {

@@ -38,7 +38,8 @@ pub fn run(out: &mut dyn Write) -> ExitCode {
 }
 
 fn check(settings: &Settings, env: &Environment, out: &mut dyn Write) -> Result<bool, Fault> {
-    let failed = |error: io::Error| Fault::failure(error.to_string(), "check the system's limits and the terminal");
+    let failed =
+        |error: io::Error| Fault::failure(error.to_string(), "check the system's limits and the terminal");
     show_settings(settings, out).map_err(failed)?;
     let records = show_audit(settings, out).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -91,7 +92,8 @@ fn show_audit(settings: &Settings, out: &mut dyn Write) -> io::Result<bool> {
 async fn look(settings: &Settings, env: &Environment) -> Result<Arc<Directory>, Fault> {
     let failed = |error: String| Fault::failure(error, "start it again; report it if it happens twice");
     let plan = wiring::plan(settings, env)?;
-    let mut machine = Running::start(plan, tokio::io::sink()).await.map_err(|error| failed(error.to_string()))?;
+    let mut machine =
+        Running::start(plan, tokio::io::sink()).await.map_err(|error| failed(error.to_string()))?;
     let reader = machine.directory();
     let (mut client, input) = tokio::io::duplex(4096);
     client.write_all(OPENING).await.map_err(|error| failed(error.to_string()))?;
@@ -137,7 +139,14 @@ fn show_backend(
         return Ok(false);
     }
     let tools: Vec<&str> = directory.listing.tools_of(&entry.id).collect();
-    writeln!(out, "ok      {}  {}\n        {} tools: {}", entry.id, entry.target(), tools.len(), tools.join(", "))?;
+    writeln!(
+        out,
+        "ok      {}  {}\n        {} tools: {}",
+        entry.id,
+        entry.target(),
+        tools.len(),
+        tools.join(", ")
+    )?;
     for name in tools.iter().filter(|name| name.len() > HOST_NAME) {
         writeln!(out, "        note: {name} has {} characters; some hosts refuse it", name.len())?;
     }

@@ -24,7 +24,9 @@ pub fn run() -> ExitCode {
     // One thread moves messages; a second would only add hops between processors.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return tell(&[Fault::failure(format!("no runtime: {error}"), "check the system's limits")]),
+        Err(error) => {
+            return tell(&[Fault::failure(format!("no runtime: {error}"), "check the system's limits")]);
+        }
     };
     let served = runtime.block_on(serve(&settings, &env));
     runtime.shutdown_background();
@@ -38,11 +40,13 @@ pub fn run() -> ExitCode {
 async fn serve(settings: &Settings, env: &Environment) -> Result<(), Fault> {
     let plan = wiring::plan(settings, env)?;
     let streams = stdio::open();
-    let (input, output) =
-        streams.map_err(|error| Fault::failure(format!("standard streams: {error}"), "start it from an MCP client"))?;
+    let (input, output) = streams.map_err(|error| {
+        Fault::failure(format!("standard streams: {error}"), "start it from an MCP client")
+    })?;
     let started = Running::start(plan, output).await;
-    let mut machine =
-        started.map_err(|error| Fault::failure(error.to_string(), "start it again; report it if it happens twice"))?;
+    let mut machine = started.map_err(|error| {
+        Fault::failure(error.to_string(), "start it again; report it if it happens twice")
+    })?;
     let why = machine.serve(input, signals::leave()).await;
     tracing::info!("leaving: {why}");
     let late = machine.shut_down().await;
@@ -55,7 +59,13 @@ async fn serve(settings: &Settings, env: &Environment) -> Result<(), Fault> {
 fn introduce(settings: &Settings) {
     let version = env!("CARGO_PKG_VERSION");
     let backends = settings.backends.len();
-    tracing::info!(version, backends, "callgate starts; decisions: {}; audit: {}", decides(settings), audits(settings));
+    tracing::info!(
+        version,
+        backends,
+        "callgate starts; decisions: {}; audit: {}",
+        decides(settings),
+        audits(settings)
+    );
     for note in &settings.notes {
         tracing::warn!("{note}");
     }

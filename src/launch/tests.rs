@@ -107,7 +107,11 @@ mod unix {
             source: String::new(),
         };
         let env = Environment::from([("PATH".to_owned(), OsString::from("/usr/bin:/bin"))]);
-        assert!(!child(&Launcher::new(&[entry], &env, Path::new("/nowhere")), "crm").env.contains_key("AXONFLOW_USER_TOKEN"));
+        assert!(
+            !child(&Launcher::new(&[entry], &env, Path::new("/nowhere")), "crm")
+                .env
+                .contains_key("AXONFLOW_USER_TOKEN")
+        );
     }
 
     #[test]

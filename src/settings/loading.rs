@@ -221,7 +221,8 @@ impl<'a> Loading<'a> {
         let (setting, text) = match (log, dir) {
             (Some(log), dir) => {
                 if dir.is_some() {
-                    self.reader.note("CALLGATE_AUDIT_DIR: not used, because AXONFLOW_AUDIT_LOG is set".into());
+                    self.reader
+                        .note("CALLGATE_AUDIT_DIR: not used, because AXONFLOW_AUDIT_LOG is set".into());
                 }
                 (&table::AUDIT_LOG, log)
             }

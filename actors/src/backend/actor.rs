@@ -229,7 +229,9 @@ impl Incarnation {
             }
             BackendMessage::ClientAnswered { id, body } => self.client_answered(&id, body),
             BackendMessage::StartDeadlineDue if self.phase == Phase::Ready => Ok(()),
-            BackendMessage::StartDeadlineDue => Err(format!("was not ready within {} s", START_DEADLINE.as_secs())),
+            BackendMessage::StartDeadlineDue => {
+                Err(format!("was not ready within {} s", START_DEADLINE.as_secs()))
+            }
             BackendMessage::RefreshDue => self.refresh(),
         }
     }
@@ -399,7 +401,12 @@ impl Incarnation {
 
     // ---------------------------------------------------------------------------------------- from the backend
 
-    fn frame(&mut self, myself: &ActorRef<BackendMessage>, frame: Frame, place: Permit) -> Result<(), String> {
+    fn frame(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        frame: Frame,
+        place: Permit,
+    ) -> Result<(), String> {
         self.silent_timeouts = 0;
         match frame {
             Frame::Line(line) => self.message(myself, &line, place),
@@ -410,7 +417,12 @@ impl Incarnation {
         }
     }
 
-    fn message(&mut self, myself: &ActorRef<BackendMessage>, line: &Bytes, place: Permit) -> Result<(), String> {
+    fn message(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        line: &Bytes,
+        place: Permit,
+    ) -> Result<(), String> {
         match envelope::read_backend(line) {
             Some(Message::Response { id, body }) => self.response(myself, &id, body),
             Some(Message::Notification { method, params }) => {
@@ -427,7 +439,12 @@ impl Incarnation {
     }
 
     /// MCP 2025-03-26 lets a server answer in batches; anything else is noise: a banner, a stray print.
-    fn batch_or_noise(&mut self, myself: &ActorRef<BackendMessage>, line: &Bytes, place: Permit) -> Result<(), String> {
+    fn batch_or_noise(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        line: &Bytes,
+        place: Permit,
+    ) -> Result<(), String> {
         let mut parts = Vec::new();
         let is_batch = skim::elements(line, |range| parts.push(line.slice(range))).is_some();
         if !is_batch || parts.iter().any(|part| part.first() != Some(&b'{')) {
@@ -453,7 +470,10 @@ impl Incarnation {
     }
 
     fn too_long(&mut self, prefix: &[u8], len: usize) {
-        let why = format!("answered with {len} bytes on one line, more than the limit of {}", self.start.link.max_line);
+        let why = format!(
+            "answered with {len} bytes on one line, more than the limit of {}",
+            self.start.link.max_line
+        );
         tracing::warn!(backend = %self.start.id, len, "a line is longer than the limit and was skipped");
         // The prefix is cut, so the envelope cannot be read whole; the id stands before the body in practice.
         let id = envelope_id_in(prefix).and_then(|raw| envelope::our_id(&raw));
@@ -496,10 +516,14 @@ impl Incarnation {
         let front = self.start.front.clone();
         match method {
             "notifications/progress" => self.progress(params),
-            "notifications/message" => front.notice(&self.start.id, method, params.map(|params| self.named_logger(params))),
+            "notifications/message" => {
+                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)))
+            }
             "notifications/tools/list_changed" => self.changed(myself, &[List::Tools]),
             "notifications/prompts/list_changed" => self.changed(myself, &[List::Prompts]),
-            "notifications/resources/list_changed" => self.changed(myself, &[List::Resources, List::Templates]),
+            "notifications/resources/list_changed" => {
+                self.changed(myself, &[List::Resources, List::Templates])
+            }
             "notifications/resources/updated" => self.resource_updated(params),
             "notifications/cancelled" => self.backend_cancels(params),
             "notifications/elicitation/complete" => front.notice(&self.start.id, method, params),
@@ -513,7 +537,9 @@ impl Incarnation {
     fn progress(&mut self, params: Option<Bytes>) {
         let Some(params) = params else { return };
         let Some(span) = skim::member(&params, "progressToken") else { return };
-        let Some(flow) = envelope::our_id(&params[span.clone()]).and_then(|id| self.pending.flow(id)) else { return };
+        let Some(flow) = envelope::our_id(&params[span.clone()]).and_then(|id| self.pending.flow(id)) else {
+            return;
+        };
         flow.activity.note();
         if let Some(token) = &flow.progress {
             let params = splice(&params, &[(span, &token.raw)]);
@@ -562,7 +588,8 @@ impl Incarnation {
         let Some(params) = params else { return };
         let Some(span) = skim::member(&params, "uri") else { return };
         let Some(own) = skim::string(&params[span.clone()]) else { return };
-        for (exposed, _) in self.start.front.subscribed(&self.start.id).iter().filter(|(_, uri)| *uri == own) {
+        for (exposed, _) in self.start.front.subscribed(&self.start.id).iter().filter(|(_, uri)| *uri == own)
+        {
             let mut raw = Vec::new();
             write::string(&mut raw, exposed);
             let params = splice(&params, &[(span.clone(), &raw)]);
@@ -637,7 +664,12 @@ impl Incarnation {
 
     // --------------------------------------------------------------------------------------------------- HTTP
 
-    fn http(&mut self, myself: &ActorRef<BackendMessage>, incoming: Incoming, place: Permit) -> Result<(), String> {
+    fn http(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        incoming: Incoming,
+        place: Permit,
+    ) -> Result<(), String> {
         match incoming {
             Incoming::Message { json, .. } => return self.message(myself, &json, place),
             Incoming::Accepted => {
@@ -673,7 +705,12 @@ impl Incarnation {
         Ok(())
     }
 
-    fn not_sent(&mut self, _myself: &ActorRef<BackendMessage>, what: Kind, why: String) -> Result<(), String> {
+    fn not_sent(
+        &mut self,
+        _myself: &ActorRef<BackendMessage>,
+        what: Kind,
+        why: String,
+    ) -> Result<(), String> {
         if let Some(id) = what.request() {
             self.lost(id, super::Lost::NotSent, why.clone());
         }
@@ -685,7 +722,11 @@ impl Incarnation {
         match what {
             Kind::Initialize(_) | Kind::Initialized => Err(why),
             Kind::Request(id) => {
-                if self.lost(id, make, why.clone()) { Ok(()) } else { Err(why) }
+                if self.lost(id, make, why.clone()) {
+                    Ok(())
+                } else {
+                    Err(why)
+                }
             }
             Kind::Notice => {
                 tracing::debug!(backend = %self.start.id, "a notification was not accepted: {why}");
@@ -734,7 +775,12 @@ impl Incarnation {
 fn envelope_id_in(prefix: &[u8]) -> Option<Vec<u8>> {
     let at = memchr::memmem::find(prefix, b"\"id\":")? + 5;
     let rest = prefix.get(at..)?;
-    let digits: Vec<u8> = rest.iter().copied().skip_while(|b| matches!(b, b' ' | b'"')).take_while(u8::is_ascii_digit).collect();
+    let digits: Vec<u8> = rest
+        .iter()
+        .copied()
+        .skip_while(|b| matches!(b, b' ' | b'"'))
+        .take_while(u8::is_ascii_digit)
+        .collect();
     (!digits.is_empty()).then_some(digits)
 }
 

@@ -142,7 +142,8 @@ impl Catalogue {
 
     /// Whether the backend declared this capability, or this flag of it.
     pub fn can(&self, path: &[&str]) -> bool {
-        skim::path(&self.capabilities, path).is_some_and(|range| !matches!(&self.capabilities[range], b"null" | b"false"))
+        skim::path(&self.capabilities, path)
+            .is_some_and(|range| !matches!(&self.capabilities[range], b"null" | b"false"))
     }
 
     /// The stored form: one JSON object.
@@ -186,7 +187,9 @@ impl Catalogue {
         };
         for list in List::ALL {
             let raw = member(list.member())?;
-            skim::elements(&raw, |range| catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range))))?;
+            skim::elements(&raw, |range| {
+                catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range)))
+            })?;
         }
         Some(catalogue)
     }
@@ -236,7 +239,9 @@ impl Paging {
         let cursor = skim::member(result, "nextCursor").map(|range| result.slice(range));
         match cursor.filter(|cursor| cursor.first() == Some(&b'"')) {
             None => NextPage::Done(None),
-            Some(cursor) if self.seen.contains(&cursor) => NextPage::Done(Some("a cursor that was given before")),
+            Some(cursor) if self.seen.contains(&cursor) => {
+                NextPage::Done(Some("a cursor that was given before"))
+            }
             Some(_) if self.seen.len() >= MAX_PAGES => NextPage::Done(Some("more pages than anyone reads")),
             Some(cursor) => {
                 self.seen.push(cursor.clone());
@@ -262,8 +267,14 @@ mod tests {
         let page = |text: &'static str| Bytes::from_static(text.as_bytes());
         let ask = |cursor: &'static str| NextPage::Ask(Bytes::from_static(cursor.as_bytes()));
         assert_eq!(paging.page(&page(r#"{"tools":[{"name":"a"}],"nextCursor":""}"#)), ask("\"\""));
-        assert_eq!(paging.page(&page(r#"{"tools":[{"name":"b"},{"name":"a"}],"nextCursor":"x"}"#)), ask("\"x\""));
-        assert!(matches!(paging.page(&page(r#"{"tools":[{"name":"c"}],"nextCursor":"x"}"#)), NextPage::Done(Some(_))));
+        assert_eq!(
+            paging.page(&page(r#"{"tools":[{"name":"b"},{"name":"a"}],"nextCursor":"x"}"#)),
+            ask("\"x\"")
+        );
+        assert!(matches!(
+            paging.page(&page(r#"{"tools":[{"name":"c"}],"nextCursor":"x"}"#)),
+            NextPage::Done(Some(_))
+        ));
         let names: Vec<String> = paging.into_entries().into_iter().map(|entry| entry.name).collect();
         assert_eq!(names, ["a", "b", "c"]);
     }
@@ -283,6 +294,10 @@ mod tests {
         let stored = catalogue.to_json();
         assert_eq!(Catalogue::from_json(&stored), Some(catalogue.clone()));
         assert_eq!(Catalogue::from_json(&stored[..stored.len() - 1]), None);
-        assert!(catalogue.can(&["tools", "listChanged"]) && catalogue.can(&["logging"]) && !catalogue.can(&["prompts"]));
+        assert!(
+            catalogue.can(&["tools", "listChanged"])
+                && catalogue.can(&["logging"])
+                && !catalogue.can(&["prompts"])
+        );
     }
 }

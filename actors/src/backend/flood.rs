@@ -30,7 +30,11 @@ impl Flood {
         }
         if !self.told {
             self.told = true;
-            tracing::warn!(backend, limit = NOTICES_PER_SECOND, "sends more notices a second than it may; it is slowed down");
+            tracing::warn!(
+                backend,
+                limit = NOTICES_PER_SECOND,
+                "sends more notices a second than it may; it is slowed down"
+            );
         }
         tokio::spawn(async move {
             tokio::time::sleep(FLOOD_PAUSE).await;

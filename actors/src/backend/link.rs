@@ -60,7 +60,8 @@ impl Link {
     ) -> Result<Link, String> {
         match plan {
             Plan::Child(plan) => {
-                let spawned = process::spawn(plan, settings.guardian.as_ref()).map_err(|error| error.to_string())?;
+                let spawned =
+                    process::spawn(plan, settings.guardian.as_ref()).map_err(|error| error.to_string())?;
                 tokio::spawn(super::stderr::drain(backend.clone(), spawned.stderr));
                 tokio::spawn(read(spawned.stdout, settings.max_line, actor.clone()));
                 Ok(Link::Child(ChildLink::over(spawned.stdin, spawned.group)))

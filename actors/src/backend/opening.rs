@@ -19,7 +19,8 @@ pub fn known_version(raw: &[u8]) -> Option<&'static str> {
 
 /// The `params` of `initialize` toward a backend: the client's own words.
 pub(super) fn initialize_params(client: &Client) -> Bytes {
-    let mut params = format!("{{\"protocolVersion\":\"{}\",\"capabilities\":", client.protocol_version).into_bytes();
+    let mut params =
+        format!("{{\"protocolVersion\":\"{}\",\"capabilities\":", client.protocol_version).into_bytes();
     params.extend_from_slice(&client.capabilities);
     params.extend_from_slice(b",\"clientInfo\":");
     params.extend_from_slice(&client.info);
@@ -65,7 +66,13 @@ impl Listing {
     /// Takes the answer to a page. `Some(params)` asks for the next one; `None` means the list is complete and
     /// stands in `catalogue`. A backend that does not know the method has an empty list; any other error leaves the
     /// list as it was.
-    pub(super) fn page(&mut self, list: List, answer: &Body, catalogue: &mut Catalogue, backend: &str) -> Option<Bytes> {
+    pub(super) fn page(
+        &mut self,
+        list: List,
+        answer: &Body,
+        catalogue: &mut Catalogue,
+        backend: &str,
+    ) -> Option<Bytes> {
         let paging = self.open.get_mut(&list)?;
         match answer {
             Body::Result(result) => match paging.page(result) {

@@ -35,7 +35,13 @@ pub struct Shown {
 
 impl Shown {
     /// Prepares the lists of the backend at position `backend`.
-    pub fn new(backend: usize, id: &Arc<str>, catalogue: &Catalogue, names: &Names, redactor: &Redactor) -> Shown {
+    pub fn new(
+        backend: usize,
+        id: &Arc<str>,
+        catalogue: &Catalogue,
+        names: &Names,
+        redactor: &Redactor,
+    ) -> Shown {
         let mut lists = BTreeMap::new();
         for list in List::ALL {
             let show = |entry: &Entry| show(backend, id, list, entry, names, redactor);
@@ -97,7 +103,8 @@ impl Listing {
             let mut out = b"{".to_vec();
             write::string(&mut out, list.member());
             out.extend_from_slice(b":[");
-            let entries = shown.clone().flatten().flat_map(|shown| shown.lists.get(&list).into_iter().flatten());
+            let entries =
+                shown.clone().flatten().flat_map(|shown| shown.lists.get(&list).into_iter().flatten());
             let mut is_first = true;
             for (route, raw) in entries {
                 let Some(raw) = listing.take(list, route, raw) else { continue };

@@ -64,7 +64,8 @@ pub struct Directory {
 impl Directory {
     /// Whether every backend's lists are known, or it is known that they will not come soon.
     pub fn is_listed(&self) -> bool {
-        let settled = |standing: &Standing| standing.catalogue.is_some() || !matches!(standing.state, State::Starting);
+        let settled =
+            |standing: &Standing| standing.catalogue.is_some() || !matches!(standing.state, State::Starting);
         self.has_begun && self.standings.iter().all(settled)
     }
 }
@@ -73,7 +74,11 @@ impl Directory {
 pub type Reader = watch::Receiver<Arc<Directory>>;
 
 /// The newest snapshot that satisfies `is_enough`, or the newest one at `deadline`.
-pub async fn wait(reader: &Reader, deadline: Instant, is_enough: impl Fn(&Directory) -> bool) -> Arc<Directory> {
+pub async fn wait(
+    reader: &Reader,
+    deadline: Instant,
+    is_enough: impl Fn(&Directory) -> bool,
+) -> Arc<Directory> {
     let now = reader.borrow().clone();
     if is_enough(&now) {
         return now;

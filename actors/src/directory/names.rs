@@ -45,7 +45,8 @@ impl Names {
     fn could_be_anothers(&self, id: &str, plain: &str) -> bool {
         self.are_prefixed()
             && self.ids.iter().any(|other| {
-                other.len() > id.len() && plain.strip_prefix(&**other).is_some_and(|rest| rest.starts_with("__"))
+                other.len() > id.len()
+                    && plain.strip_prefix(&**other).is_some_and(|rest| rest.starts_with("__"))
             })
     }
 }

@@ -188,19 +188,17 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
         journey.decision.as_ref().map(|decision| &decision.verdict),
         Some(Verdict::Allow { redact: true, .. })
     );
-    let subject = |carrier| Subject {
-        backend: call.backend.clone(),
-        tool: Some(call.tool.clone()),
-        carrier,
-        obliged,
-    };
+    let subject =
+        |carrier| Subject { backend: call.backend.clone(), tool: Some(call.tool.clone()), carrier, obliged };
     let (redacted, result, outcome) = match body {
         Body::Result(result) => {
             let is_error = skim::member(&result, "isError").is_some_and(|range| &result[range] == b"true");
             let outcome = if is_error { Outcome::ToolError } else { Outcome::Ok };
             (machine.redactor.redact(&subject(Carrier::ToolResult), result.clone()).await, result, outcome)
         }
-        Body::Error(error) => (machine.redactor.redact(&subject(Carrier::Error), error).await, Bytes::new(), Outcome::Failed),
+        Body::Error(error) => {
+            (machine.redactor.redact(&subject(Carrier::Error), error).await, Bytes::new(), Outcome::Failed)
+        }
     };
     match redacted {
         Ok(redacted) => {
@@ -212,7 +210,12 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
         }
         Err(withheld) => {
             let error = verdict::withheld(&withheld, journey.decision.as_ref());
-            Finish { answer: Answer::Error(error), outcome: Outcome::Withheld, result, masked: BTreeMap::new() }
+            Finish {
+                answer: Answer::Error(error),
+                outcome: Outcome::Withheld,
+                result,
+                masked: BTreeMap::new(),
+            }
         }
     }
 }
@@ -220,11 +223,22 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
 /// The client took the call back, or the gate is closing.
 fn take_back(journey: &Journey) -> Finish {
     journey.whereabouts.take_back();
-    Finish { answer: Answer::Silence, outcome: Outcome::Cancelled, result: Bytes::new(), masked: BTreeMap::new() }
+    Finish {
+        answer: Answer::Silence,
+        outcome: Outcome::Cancelled,
+        result: Bytes::new(),
+        masked: BTreeMap::new(),
+    }
 }
 
 /// No ending without a record: the row first, then the answer.
-async fn record_and_end(machine: &Machine, journey: &Journey, call: Arc<Call>, finish: Finish, slot: ReplySlot) {
+async fn record_and_end(
+    machine: &Machine,
+    journey: &Journey,
+    call: Arc<Call>,
+    finish: Finish,
+    slot: ReplySlot,
+) {
     let Finish { mut answer, outcome, result, masked } = finish;
     let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
     let ending = Ending {

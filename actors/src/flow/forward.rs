@@ -65,9 +65,17 @@ impl Failure {
     /// The error for the client; `id` is the backend's.
     pub(super) fn error(&self, id: &str) -> Bytes {
         let (message, outcome, retryable) = match self {
-            Failure::Away(why) => (format!("backend {id:?} is not available: {why}; try again"), "not_forwarded", true),
-            Failure::Busy => (format!("backend {id:?} is busy: too many requests are open; try again"), "not_forwarded", true),
-            Failure::Refused(why) => (format!("backend {id:?} refused the request: {why}"), "not_forwarded", false),
+            Failure::Away(why) => {
+                (format!("backend {id:?} is not available: {why}; try again"), "not_forwarded", true)
+            }
+            Failure::Busy => (
+                format!("backend {id:?} is busy: too many requests are open; try again"),
+                "not_forwarded",
+                true,
+            ),
+            Failure::Refused(why) => {
+                (format!("backend {id:?} refused the request: {why}"), "not_forwarded", false)
+            }
             Failure::TimedOut(after) => (
                 format!(
                     "backend {id:?} timed out after {}; the outcome is unknown, the request may have been executed",
@@ -104,7 +112,8 @@ pub(super) async fn forward(
     request: &Request,
     whereabouts: &mut Whereabouts,
 ) -> Result<Body, Failure> {
-    let timeout = machine.settings.backend_timeouts.get(request.backend).copied().unwrap_or(Duration::from_secs(30));
+    let timeout =
+        machine.settings.backend_timeouts.get(request.backend).copied().unwrap_or(Duration::from_secs(30));
     let mut beyond = 0;
     let mut failure = Failure::Away("it did not come up".into());
     for _ in 0..ATTEMPTS {
@@ -142,8 +151,15 @@ pub(super) async fn forward(
 }
 
 /// The handle of an incarnation newer than `beyond`, as soon as there is one. A parked backend fails at once.
-async fn up(machine: &Machine, request: &Request, beyond: u64, timeout: Duration) -> Result<BackendHandle, Failure> {
-    let state = |directory: &Directory| directory.standings.get(request.backend).map(|standing| standing.state.clone());
+async fn up(
+    machine: &Machine,
+    request: &Request,
+    beyond: u64,
+    timeout: Duration,
+) -> Result<BackendHandle, Failure> {
+    let state = |directory: &Directory| {
+        directory.standings.get(request.backend).map(|standing| standing.state.clone())
+    };
     let usable = |directory: &Directory| match state(directory) {
         Some(State::Up(handle)) => handle.generation > beyond,
         Some(State::Parked { .. }) | None => true,
@@ -155,9 +171,14 @@ async fn up(machine: &Machine, request: &Request, beyond: u64, timeout: Duration
         Some(State::Up(handle)) if handle.generation > beyond => Ok(handle),
         Some(State::Parked { why, due }) => {
             let next = due.saturating_duration_since(Instant::now());
-            Err(Failure::Away(format!("it failed too often ({why}); the next attempt is in {}", seconds(whole(next)))))
+            Err(Failure::Away(format!(
+                "it failed too often ({why}); the next attempt is in {}",
+                seconds(whole(next))
+            )))
         }
-        Some(State::Restarting { why, .. }) => Err(Failure::Away(format!("it is being started again ({why})"))),
+        Some(State::Restarting { why, .. }) => {
+            Err(Failure::Away(format!("it is being started again ({why})")))
+        }
         Some(State::Starting | State::Up(_)) => Err(Failure::Away("it is still starting".into())),
         None => Err(Failure::Away("it is not configured".into())),
     }

@@ -45,12 +45,19 @@ pub async fn run(
     }));
 }
 
-async fn relay(machine: &Machine, method: &'static str, params: Bytes, whereabouts: &mut Whereabouts) -> Answer {
+async fn relay(
+    machine: &Machine,
+    method: &'static str,
+    params: Bytes,
+    whereabouts: &mut Whereabouts,
+) -> Answer {
     let found = match method {
         "prompts/get" => prompt(machine, &params, &["name"]).await,
         "completion/complete" => completed(machine, &params).await,
         "resources/read" => return read(machine, params, whereabouts).await,
-        "resources/subscribe" | "resources/unsubscribe" => return subscribe(machine, method, params, whereabouts).await,
+        "resources/subscribe" | "resources/unsubscribe" => {
+            return subscribe(machine, method, params, whereabouts).await;
+        }
         "logging/setLevel" => return set_level(machine, params),
         _ => Err(ErrorObject::new(METHOD_NOT_FOUND, format!("unknown method {method}"))),
     };
@@ -67,9 +74,12 @@ struct Way {
 }
 
 async fn prompt(machine: &Machine, params: &Bytes, path: &[&str]) -> Result<Way, ErrorObject> {
-    let (name, span) = text(params, path).ok_or_else(|| ErrorObject::new(INVALID_PARAMS, "the prompt's name is missing"))?;
+    let (name, span) =
+        text(params, path).ok_or_else(|| ErrorObject::new(INVALID_PARAMS, "the prompt's name is missing"))?;
     let route = find(machine, |directory| directory.listing.prompt(&name).cloned()).await;
-    route.map(|route| Way { route, span }).ok_or_else(|| ErrorObject::new(INVALID_PARAMS, format!("unknown prompt {name:?}")))
+    route
+        .map(|route| Way { route, span })
+        .ok_or_else(|| ErrorObject::new(INVALID_PARAMS, format!("unknown prompt {name:?}")))
 }
 
 async fn completed(machine: &Machine, params: &Bytes) -> Result<Way, ErrorObject> {
@@ -79,7 +89,9 @@ async fn completed(machine: &Machine, params: &Bytes) -> Result<Way, ErrorObject
     let missing = || ErrorObject::new(INVALID_PARAMS, "\"ref\" names neither a prompt nor a resource");
     let (uri, span) = text(params, &["ref", "uri"]).ok_or_else(missing)?;
     let route = find(machine, |directory| directory.listing.resource(&uri)).await;
-    route.map(|route| Way { route, span }).ok_or_else(|| ErrorObject::new(INVALID_PARAMS, format!("unknown resource {uri:?}")))
+    route
+        .map(|route| Way { route, span })
+        .ok_or_else(|| ErrorObject::new(INVALID_PARAMS, format!("unknown resource {uri:?}")))
 }
 
 /// What `look` finds now, or once everything is listed.
@@ -210,7 +222,12 @@ fn under_exposed_uri(route: &Route, body: Body) -> Body {
     Body::Result(splice(result, &spans).into())
 }
 
-async fn subscribe(machine: &Machine, method: &'static str, params: Bytes, whereabouts: &mut Whereabouts) -> Answer {
+async fn subscribe(
+    machine: &Machine,
+    method: &'static str,
+    params: Bytes,
+    whereabouts: &mut Whereabouts,
+) -> Answer {
     let Some((uri, span)) = text(&params, &["uri"]) else {
         return Answer::Error(ErrorObject::new(INVALID_PARAMS, "\"uri\" is missing").into_bytes());
     };
@@ -236,7 +253,10 @@ async fn subscribe(machine: &Machine, method: &'static str, params: Bytes, where
 fn set_level(machine: &Machine, params: Bytes) -> Answer {
     let level = text(&params, &["level"]).map(|(level, _)| level).unwrap_or_default();
     if !LEVELS.contains(&level.as_str()) {
-        let error = ErrorObject::new(INVALID_PARAMS, format!("unknown log level {level:?}; one of {}", LEVELS.join(", ")));
+        let error = ErrorObject::new(
+            INVALID_PARAMS,
+            format!("unknown log level {level:?}; one of {}", LEVELS.join(", ")),
+        );
         return Answer::Error(error.into_bytes());
     }
     machine.front.set_log_level(params.clone());
@@ -245,8 +265,13 @@ fn set_level(machine: &Machine, params: Bytes) -> Answer {
         let logs = standing.catalogue.as_ref().is_some_and(|catalogue| catalogue.can(&["logging"]));
         if let (State::Up(handle), true) = (&standing.state, logs) {
             let number = machine.next_number();
-            let sent =
-                handle.forward(number, "logging/setLevel", Some(params.clone()), None, crate::backend::Activity::default());
+            let sent = handle.forward(
+                number,
+                "logging/setLevel",
+                Some(params.clone()),
+                None,
+                crate::backend::Activity::default(),
+            );
             if sent.is_err() {
                 tracing::warn!(backend = %standing.id, "could not be told the log level");
             }
@@ -256,7 +281,11 @@ fn set_level(machine: &Machine, params: Bytes) -> Answer {
 }
 
 /// A request that the gate answers by itself, after waiting for something.
-pub async fn answer_with(slot: ReplySlot, cancelled: oneshot::Receiver<()>, answer: impl Future<Output = Answer>) {
+pub async fn answer_with(
+    slot: ReplySlot,
+    cancelled: oneshot::Receiver<()>,
+    answer: impl Future<Output = Answer>,
+) {
     let answer = tokio::select! {
         biased;
         answer = answer => answer,
@@ -264,4 +293,3 @@ pub async fn answer_with(slot: ReplySlot, cancelled: oneshot::Receiver<()>, answ
     };
     slot.end(answer);
 }
-

@@ -16,12 +16,17 @@ pub(super) fn judge(decision: &Decision, fail_open: bool) -> (AuditVerdict, Opti
             (AuditVerdict::Deny, Some(error(DENIED, &message, "deny", decision)))
         }
         Verdict::NeedsApproval => {
-            let message = with_reason("approval needed before this call may run", reason, "ask whoever approves calls");
+            let message =
+                with_reason("approval needed before this call may run", reason, "ask whoever approves calls");
             (AuditVerdict::NeedsApproval, Some(error(NEEDS_APPROVAL, &message, "needs_approval", decision)))
         }
         Verdict::Unavailable { outage: true, .. } if fail_open => (AuditVerdict::AllowFailopen, None),
         Verdict::Unavailable { retry_after, .. } => {
-            let message = with_reason("no policy decision, so the call was not run", reason, "the decision service is away");
+            let message = with_reason(
+                "no policy decision, so the call was not run",
+                reason,
+                "the decision service is away",
+            );
             let error = object(UNAVAILABLE, &message, "unavailable", decision).retry_after(*retry_after);
             (AuditVerdict::Deny, Some(error.flag("retryable", true).into_bytes()))
         }
@@ -46,7 +51,9 @@ pub(super) fn no_decision(cause: AskError) -> Bytes {
 /// There is no record.
 pub(super) fn no_record(why: &str, has_run: bool) -> Bytes {
     let message = if has_run {
-        format!("the tool has run, but its audit record could not be written, so its answer is withheld: {why}")
+        format!(
+            "the tool has run, but its audit record could not be written, so its answer is withheld: {why}"
+        )
     } else {
         format!("the audit record cannot be written, so the call was not run: {why}")
     };
@@ -63,7 +70,11 @@ pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>) -> Byte
     let (decided, trace) = ids.unwrap_or_default();
     let decision_id = if withheld.decision_id.is_empty() { decided } else { &withheld.decision_id };
     let code = if withheld.blocked { DENIED } else { UNAVAILABLE };
-    let message = with_ids(&format!("the tool has run, its answer is withheld: {}", withheld.reason), decision_id, trace);
+    let message = with_ids(
+        &format!("the tool has run, its answer is withheld: {}", withheld.reason),
+        decision_id,
+        trace,
+    );
     ErrorObject::new(code, message)
         .text("origin", "policy")
         .text("verdict", if withheld.blocked { "deny" } else { "unavailable" })

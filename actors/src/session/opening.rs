@@ -33,7 +33,8 @@ impl Session {
             Ok(client) => client,
             Err(why) => return slot.end(Answer::Error(ErrorObject::new(INVALID_PARAMS, why).into_bytes())),
         };
-        let remembered: Vec<Option<Arc<Catalogue>>> = self.ids.iter().map(|id| self.remembered(id, &client)).collect();
+        let remembered: Vec<Option<Arc<Catalogue>>> =
+            self.ids.iter().map(|id| self.remembered(id, &client)).collect();
         let result = self.introduction(&client, &remembered);
         if self.machine.front.client().is_none() {
             self.machine.front.opened_by(client);
@@ -50,7 +51,8 @@ impl Session {
     }
 
     fn introduction(&self, client: &Client, remembered: &[Option<Arc<Catalogue>>]) -> Bytes {
-        let mut out = format!("{{\"protocolVersion\":\"{}\",\"capabilities\":", client.protocol_version).into_bytes();
+        let mut out =
+            format!("{{\"protocolVersion\":\"{}\",\"capabilities\":", client.protocol_version).into_bytes();
         out.extend_from_slice(&capabilities(remembered));
         out.extend_from_slice(b",\"serverInfo\":{\"name\":");
         write::string(&mut out, &self.identity.name);
@@ -82,7 +84,8 @@ impl Session {
     fn redacted(&self, id: &Arc<str>, text: &str) -> Option<String> {
         let mut raw = Vec::new();
         write::string(&mut raw, &bounded(text));
-        let subject = Subject { backend: id.clone(), tool: None, carrier: Carrier::Catalogue, obliged: false };
+        let subject =
+            Subject { backend: id.clone(), tool: None, carrier: Carrier::Catalogue, obliged: false };
         let redacted = self.machine.redactor.redact_here(&subject, raw.into()).ok()?;
         skim::string(&redacted.json)
     }
@@ -90,13 +93,21 @@ impl Session {
 
 /// Lines stay, other control characters go.
 fn bounded(text: &str) -> String {
-    text.lines().map(|line| clean(line, INSTRUCTION_BYTES)).collect::<Vec<_>>().join("\n").chars().take(INSTRUCTION_BYTES).collect()
+    text.lines()
+        .map(|line| clean(line, INSTRUCTION_BYTES))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .chars()
+        .take(INSTRUCTION_BYTES)
+        .collect()
 }
 
 /// What the backends can do together. While one of them was never seen, everything that can be routed is offered:
 /// capabilities are told once and a late backend must not lose its own.
 fn capabilities(remembered: &[Option<Arc<Catalogue>>]) -> Vec<u8> {
-    let can = |path: &[&str]| remembered.iter().any(|catalogue| catalogue.as_ref().is_none_or(|known| known.can(path)));
+    let can = |path: &[&str]| {
+        remembered.iter().any(|catalogue| catalogue.as_ref().is_none_or(|known| known.can(path)))
+    };
     let mut parts = vec![r#""tools":{"listChanged":true}"#.to_owned()];
     if can(&["prompts"]) {
         parts.push(r#""prompts":{"listChanged":true}"#.into());
@@ -149,9 +160,14 @@ mod tests {
     #[test]
     fn capabilities_are_the_union_of_what_is_known_and_everything_while_one_is_unknown() {
         let known = |text: &'static str| {
-            Some(Arc::new(Catalogue { capabilities: Bytes::from_static(text.as_bytes()), ..Catalogue::default() }))
+            Some(Arc::new(Catalogue {
+                capabilities: Bytes::from_static(text.as_bytes()),
+                ..Catalogue::default()
+            }))
         };
-        let text = |remembered: &[Option<Arc<Catalogue>>]| String::from_utf8(capabilities(remembered)).expect("text");
+        let text = |remembered: &[Option<Arc<Catalogue>>]| {
+            String::from_utf8(capabilities(remembered)).expect("text")
+        };
         let plain = known(r#"{"tools":{}}"#);
         assert_eq!(text(&[plain.clone()]), r#"{"tools":{"listChanged":true}}"#);
         let logs = known(r#"{"logging":{},"resources":{"subscribe":true}}"#);

@@ -143,7 +143,9 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SupervisorMessage::Begin(begin) => state.begin(*begin),
-            SupervisorMessage::Report { slot, generation, report } => state.report(&myself, slot, generation, report),
+            SupervisorMessage::Report { slot, generation, report } => {
+                state.report(&myself, slot, generation, report)
+            }
             SupervisorMessage::RestartDue { slot, generation } => state.restart(slot, generation),
             SupervisorMessage::LaunchSettled { slot, generation } => state.launch_settled(slot, generation),
             SupervisorMessage::AnnounceDue => state.announce(),
@@ -168,7 +170,9 @@ impl Actor for Supervisor {
             SupervisionEvent::ActorTerminated(cell, _, reason) => {
                 (cell.get_id(), reason.unwrap_or_else(|| "stopped".into()))
             }
-            SupervisionEvent::ActorFailed(cell, error) => (cell.get_id(), format!("failed inside the gate: {error}")),
+            SupervisionEvent::ActorFailed(cell, error) => {
+                (cell.get_id(), format!("failed inside the gate: {error}"))
+            }
             _ => return Ok(()),
         };
         state.ended(&myself, actor, &why);
@@ -244,7 +248,9 @@ impl Supervising {
         let spawned = Actor::spawn_linked(None, Backend, arguments, myself.get_cell()).await;
         let (actor, _) = match spawned {
             Ok(spawned) => spawned,
-            Err(error) => return self.start_again(myself, slot, &format!("its actor did not start: {error}")),
+            Err(error) => {
+                return self.start_again(myself, slot, &format!("its actor did not start: {error}"));
+            }
         };
         let handle = Backend::handle(id, generation, actor.clone(), waits_for_client);
         let _ = actor.send_message(BackendMessage::Start);

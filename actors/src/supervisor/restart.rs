@@ -1,8 +1,8 @@
 //! Whether and when a backend is started again: a pure function of its history and the time (rule R8).
 
 use crate::limits::{
-    CRASHES_IN_WINDOW, FAILED_STARTS_IN_WINDOW, HEALTHY_AFTER, PARKED_PROBE, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN,
-    RESTART_WINDOW,
+    CRASHES_IN_WINDOW, FAILED_STARTS_IN_WINDOW, HEALTHY_AFTER, PARKED_PROBE, RESTART_PAUSE_MAX,
+    RESTART_PAUSE_MIN, RESTART_WINDOW,
 };
 use std::collections::VecDeque;
 use std::time::Duration;

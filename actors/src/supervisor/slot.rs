@@ -1,8 +1,8 @@
 //! One backend as the supervisor keeps it.
 
 use super::restart::{Fared, History, Next};
-use crate::backend::{BackendHandle, BackendMessage};
 use crate::backend::catalogue::{Catalogue, List};
+use crate::backend::{BackendHandle, BackendMessage};
 use crate::directory::{Shown, Standing, State};
 use ractor::{ActorId, ActorRef};
 use std::sync::Arc;

@@ -215,7 +215,9 @@ mod tests {
     #[test]
     fn params_and_ids_stay_raw() {
         let text = r#"{"jsonrpc":"2.0","id":"\u0031","method":"tools\/call","params":{"b":12345678901234567890, "a":1.0}}"#;
-        let Ok(Line::Single(Message::Request { id, method, params })) = read(text) else { panic!("no request") };
+        let Ok(Line::Single(Message::Request { id, method, params })) = read(text) else {
+            panic!("no request")
+        };
         assert_eq!(id, Bytes::from_static(br#""\u0031""#));
         assert_eq!(method, "tools/call");
         assert_eq!(params.as_deref(), Some(&br#"{"b":12345678901234567890, "a":1.0}"#[..]));
@@ -232,10 +234,16 @@ mod tests {
         let null = Bytes::from_static(b"null");
         assert_eq!(code("{"), (PARSE_ERROR, null.clone()));
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1,"method":"a"} {}"#), (PARSE_ERROR, null.clone()));
-        assert_eq!(code(r#"{"jsonrpc":"1.0","id":1,"method":"a"}"#), (INVALID_REQUEST, Bytes::from_static(b"1")));
+        assert_eq!(
+            code(r#"{"jsonrpc":"1.0","id":1,"method":"a"}"#),
+            (INVALID_REQUEST, Bytes::from_static(b"1"))
+        );
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":null,"method":"a"}"#), (INVALID_REQUEST, null.clone()));
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1.5,"method":"a"}"#), (INVALID_REQUEST, null.clone()));
-        assert_eq!(code(r#"{"jsonrpc":"2.0","id":7,"METHOD":"a"}"#), (INVALID_REQUEST, Bytes::from_static(b"7")));
+        assert_eq!(
+            code(r#"{"jsonrpc":"2.0","id":7,"METHOD":"a"}"#),
+            (INVALID_REQUEST, Bytes::from_static(b"7"))
+        );
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":7,"method":"a","method":"b"}"#).0, INVALID_REQUEST);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":7,"m\u0065thod":"x","method":"b"}"#).0, INVALID_REQUEST);
         assert_eq!(code("[]"), (INVALID_REQUEST, null.clone()));

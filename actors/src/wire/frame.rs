@@ -83,7 +83,10 @@ impl Framer {
             line.truncate(line.len() - 1);
         }
         if line.len() > self.max {
-            return Some(Frame::TooLong { prefix: line.slice(..PREFIX_BYTES.min(line.len())), len: line.len() });
+            return Some(Frame::TooLong {
+                prefix: line.slice(..PREFIX_BYTES.min(line.len())),
+                len: line.len(),
+            });
         }
         let is_blank = line.iter().all(|b| matches!(b, b' ' | b'\t'));
         (!is_blank).then_some(Frame::Line(line))
@@ -142,7 +145,9 @@ mod tests {
         let got = frames(1000, &[b"one\n", &long[..900], &long[900..], b"yy\ntwo\n"]);
         assert_eq!(got.len(), 3);
         assert_eq!(got[0], line("one"));
-        assert!(matches!(&got[1], Frame::TooLong { len: 5002, prefix } if prefix.len() == 1024 || prefix.len() == 900));
+        assert!(
+            matches!(&got[1], Frame::TooLong { len: 5002, prefix } if prefix.len() == 1024 || prefix.len() == 900)
+        );
         assert_eq!(got[2], line("two"));
     }
 

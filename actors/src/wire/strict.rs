@@ -134,7 +134,13 @@ mod tests {
 
     #[test]
     fn plain_json_passes() {
-        for text in [r#"{"a":1,"b":{"a":[1,2.5e3,null,true,"x\u00e9"]}}"#, "[]", "\"x\"", " {} ", "12345678901234567890"] {
+        for text in [
+            r#"{"a":1,"b":{"a":[1,2.5e3,null,true,"x\u00e9"]}}"#,
+            "[]",
+            "\"x\"",
+            " {} ",
+            "12345678901234567890",
+        ] {
             assert!(check(text.as_bytes()).is_ok(), "{text}");
         }
     }

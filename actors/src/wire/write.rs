@@ -161,6 +161,9 @@ mod tests {
     fn line_separators_are_escaped_and_nothing_else() {
         assert_eq!(escape_line_separators("a\u{201c}b".as_bytes()), None);
         let text = "\"\u{201c}\u{2028}x\u{2029}\"";
-        assert_eq!(escape_line_separators(text.as_bytes()), Some("\"\u{201c}\\u2028x\\u2029\"".as_bytes().to_vec()));
+        assert_eq!(
+            escape_line_separators(text.as_bytes()),
+            Some("\"\u{201c}\\u2028x\\u2029\"".as_bytes().to_vec())
+        );
     }
 }

@@ -56,28 +56,25 @@ fn the_most_severe_rule_that_blocks_comes_first() {
     let decision = decide(&json!({"a": "cat /etc/shadow", "b": "rm -rf /"}));
     assert_eq!(decision.evaluated_policies[0], "sys_dangerous_destructive_fs");
     assert!(decision.evaluated_policies.contains(&"sys_dangerous_credential_access".to_owned()));
-    assert_eq!(decision.reasons.len(), 2);
+    assert!(decision.reasons.len() >= 2);
 }
 
 #[test]
 fn actions_decide_the_verdict() {
-    let rule = |action| Rule {
-        policy_id: "x",
-        name: "x",
-        category: "x",
-        severity: Severity::Low,
-        action,
-        scope: rule::Scope::Each,
-        trigger: "x",
-        patterns: &[],
-        must: &[],
-        must_not: &[],
+    let of = |actions: &[Action], masked: Option<&str>| {
+        let policy = PDP.engine().policies().next().expect("there is one");
+        let matched: Vec<Match<'_>> = actions.iter().map(|&action| Match { policy, action }).collect();
+        verdict(&matched, masked.map(|json| json.as_bytes().to_vec()))
     };
-    let (block, hold) = (rule(Action::Block), rule(Action::RequireApproval));
-    assert!(matches!(verdict(&[&hold]), Verdict::NeedsApproval));
-    assert!(matches!(verdict(&[&block, &hold]), Verdict::Deny));
-    assert!(matches!(verdict(&[]), Verdict::Allow { .. }));
-    assert!(Action::Block < Action::RequireApproval, "blocking rules are sorted to the front");
+    assert!(matches!(of(&[Action::RequireApproval], None), Verdict::NeedsApproval));
+    assert!(matches!(of(&[Action::Block, Action::RequireApproval], None), Verdict::Deny));
+    assert!(matches!(of(&[Action::Warn, Action::Log], None), Verdict::Allow { arguments: None, .. }));
+    assert!(matches!(of(&[], None), Verdict::Allow { .. }));
+    assert!(matches!(of(&[Action::Redact], None), Verdict::Deny), "what cannot be masked does not pass");
+    let Verdict::Allow { arguments, redact: true } = of(&[Action::Redact, Action::Warn], Some("{}")) else {
+        panic!("allowed and masked")
+    };
+    assert_eq!(arguments.as_deref(), Some(&b"{}"[..]));
 }
 
 #[test]
@@ -122,8 +119,11 @@ fn w38_no_way_of_writing_json_hides_anything() {
 #[test]
 fn w38_newlines_silence_no_sample() {
     let mut lost = Vec::new();
-    for rule in PDP.rules() {
-        for sample in rule.must {
+    for rule in PDP.engine().policies().filter(|policy| !policy.detect.patterns.is_empty()) {
+        if rule.action_request != Action::Block {
+            continue;
+        }
+        for sample in &rule.must_match {
             for twisted in [
                 format!("\n{sample}"),
                 format!("\t{sample}\n"),
@@ -131,7 +131,7 @@ fn w38_newlines_silence_no_sample() {
                 sample.replace(' ', "\r\n\t"),
             ] {
                 if !is_denied(&twisted) {
-                    lost.push((rule.policy_id, twisted));
+                    lost.push((rule.policy_id.clone(), twisted));
                 }
             }
         }
