@@ -19,6 +19,7 @@ pub(super) fn by_name(name: &str) -> Option<Confirm> {
         "is_recursive" => is_recursive,
         "is_public_address" => is_public_address,
         "is_no_placeholder" => is_no_placeholder,
+        "is_no_transaction" => is_no_transaction,
         _ => return None,
     })
 }
@@ -247,6 +248,13 @@ fn is_no_placeholder(found: &Found<'_>) -> bool {
         || word.starts_with("my_")
         || word.bytes().all(|b| b == b'x' || b == b'.' || b == b'-')
         || points.iter().any(|point| word.starts_with(point)))
+}
+
+/// The text does not begin as a script does that changes rows on purpose.
+fn is_no_transaction(found: &Found<'_>) -> bool {
+    let start = found.text.trim_ascii_start();
+    let begins = |word: &[u8]| start.len() >= word.len() && start[..word.len()].eq_ignore_ascii_case(word);
+    !(begins(b"begin") || begins(b"start transaction") || begins(b"create ") || begins(b"insert into"))
 }
 
 fn has_statement(text: &[u8]) -> bool {

@@ -13,6 +13,8 @@ mod confirm;
 mod engine;
 pub mod model;
 pub mod posture;
+#[cfg(test)]
+mod quality;
 pub mod signal;
 #[cfg(test)]
 mod tests;

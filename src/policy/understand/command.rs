@@ -4,7 +4,7 @@ use crate::policy::signal::{Signal, Signals};
 
 /// What wakes this kind of understanding: programs that destroy, raise rights or carry away, and marks behind which a
 /// second command stands.
-pub(super) const WAKE: &str = r"\b(?:rm|rmdir|unlink|shred|dd|mkfs\S*|wipefs|blkdiscard|fdisk|chmod|chown|chattr|truncate|mv|find|nc|ncat|netcat|socat|telnet|setenforce|iptables|ufw|auditctl|systemctl|service|useradd|usermod|adduser|passwd|visudo|sudoers|crontab|insmod|modprobe|kill|pkill|killall|shutdown|reboot|halt|poweroff|init|history|unset|docker|kubectl|nsenter|chroot|mimikatz|vssadmin|bcdedit|reg|net|netsh|schtasks|wevtutil|cipher|diskpart|powershell|certutil|bitsadmin|mshta|regsvr32|rundll32|del|rd|format|setcap|ld_preload|gdb|strace|tcpdump|git|terraform|aws|gcloud)\b|[;&|`]\s*(?:cat|id|whoami|ls|uname|ping|curl|wget|nslookup|dig|sleep|echo|env|printenv|ifconfig|ip|ps|netstat|type|dir|net|bash|sh|python\d?|perl|php|ruby|nc|rm|touch|head|tail|more|less|which|hostname|pwd|tasklist|systeminfo|ipconfig|powershell|cmd)\b|\$\(|\x60|/bin/(?:ba|da|z)?sh\b";
+pub(super) const WAKE: &str = r"\b(?:rm|rmdir|unlink|shred|dd|mkfs\S*|wipefs|blkdiscard|fdisk|chmod|chown|chattr|truncate|mv|find|nc|ncat|netcat|socat|telnet|setenforce|iptables|ufw|auditctl|systemctl|service|useradd|usermod|adduser|passwd|visudo|sudoers|crontab|insmod|modprobe|kill|pkill|killall|shutdown|reboot|halt|poweroff|init|history|unset|docker|kubectl|nsenter|chroot|mimikatz|vssadmin|bcdedit|reg|net|netsh|schtasks|wevtutil|cipher|diskpart|powershell|certutil|bitsadmin|mshta|regsvr32|rundll32|del|rd|format|setcap|ld_preload|gdb|strace|tcpdump|git|terraform|aws|gcloud)\b|[;&|`]\s*(?:cat|id|whoami|ls|uname|ping|curl|wget|nslookup|dig|sleep|echo|env|printenv|ifconfig|ip|ps|netstat|type|dir|net|bash|sh|python\d?|perl|php|ruby|nc|rm|touch|head|tail|more|less|which|hostname|pwd|tasklist|systeminfo|ipconfig|powershell|cmd)\b|/etc/(?:cron|sudoers|passwd|shadow|ld\.so)|\$\(|\x60|/bin/(?:ba|da|z)?sh\b";
 
 /// Simple commands of one text that are looked at; text with more is a program, and judged by its patterns.
 const COMMANDS: usize = 2_000;
@@ -21,6 +21,11 @@ pub(super) fn judge(text: &str, signals: &mut Signals) {
     let commands = split(text);
     for (at, command) in commands.iter().enumerate() {
         one(command, signals);
+        if let [.., before] = &commands[..at]
+            && removes_here(before, command)
+        {
+            signals.add(Signal::CommandDestroys);
+        }
         if at > 0 && matches!(command.behind, Some(';' | '|' | '&' | '`' | '$' | '\n')) {
             injected(text, &commands, at, signals);
         }
@@ -275,6 +280,15 @@ fn redirected(command: &Simple, signals: &mut Signals) {
     }
 }
 
+/// `cd / && rm -rf *`: everything in a system's folder.
+fn removes_here(before: &Simple, command: &Simple) -> bool {
+    let [cd, folder] = before.words.as_slice() else { return false };
+    let Some(("rm", arguments)) = program(command) else { return false };
+    let recursive = arguments.iter().any(|a| a.starts_with('-') && a.contains(['r', 'R']));
+    let all = arguments.iter().any(|a| matches!(a.as_str(), "*" | "./*" | "."));
+    cd == "cd" && is_system(folder) && recursive && all
+}
+
 /// The root, a system's folder, a home, or all of one of them.
 fn is_system(path: &str) -> bool {
     const FOLDERS: &[&str] = &[
@@ -432,6 +446,7 @@ fn injected(text: &str, commands: &[Simple], at: usize, signals: &mut Signals) {
     let alone = commands[..at].iter().all(|command| command.words.is_empty());
     let marks = !matches!(behind, '`' | '\n')
         || alone && text.trim().starts_with('`')
+        || !text.trim().contains(' ')
         || target && behind == '\n' && at == 1;
     if runs && marks {
         signals.add(Signal::CommandInjection);

@@ -6,7 +6,7 @@ use crate::policy::signal::{Signal, Signals};
 
 /// What wakes this kind of understanding: a word of SQL, or a connective or quote with something behind it that
 /// everyday language does not have there.
-pub(super) const WAKE: &str = r#"\b(?:select|union|waitfor|benchmark|sleep|shutdown|declare|extractvalue|updatexml|having|procedure|pg_sleep\w*|dbms_\w+|utl_\w+|xp_\w+|rlike|randomblob)\b|\b(?:order|group)\s+by\s+\d|(?:\b(?:or|and|xor|not|like|div|between)\b|\|\||&&)[\s(+~!-]*(?:not\s*)?[\s(]*(?:['"\d@(]|true\b|false\b|null\b|\w+\s*(?:[=<>]|\b(?:like|is|in|between)\b))|['")][\s);]*(?:--|#|/\*|;|\|\||&&|[+*/=<>^%]|\b(?:or|and|xor|like|is|in|between|order|group|having|limit|div|procedure|into)\b)"#;
+pub(super) const WAKE: &str = r#"\b(?:select|union|waitfor|benchmark|sleep|shutdown|declare|extractvalue|updatexml|having|procedure|pg_sleep\w*|dbms_\w+|utl_\w+|xp_\w+|rlike|randomblob)\b|\b(?:order|group)\s+by\s+\d|(?:\b(?:or|and|xor|not|like|div|between)\b|\|\||&&)[\s(+~!-]*(?:not\s*)?[\s(]*(?:['"\d@(]|true\b|false\b|null\b|\w+\s*(?:[=<>(]|\.\w+\s*[(.]|\b(?:like|is|in|between)\b))|['")][\s);]*(?:--|#|/\*|;|\|\||&&|[+*/=<>^%]|\b(?:or|and|xor|like|is|in|between|order|group|having|limit|div|procedure|into)\b)"#;
 
 const CONNECTIVES: &[&str] = &["or", "and", "xor"];
 const VERBS: &[&str] =
@@ -136,6 +136,10 @@ impl<'a> Piece<'a> {
             match token.kind {
                 Kind::Word => self.word(at, token, signals),
                 Kind::Mark if matches!(token.text, "||" | "&&") => self.condition(at, signals),
+                // `WHERE user = 'admin'--' AND …`: the rest of the statement is commented away from its quote on.
+                Kind::Comment if self.whole && token.text.starts_with("--'") => {
+                    signals.add(Signal::SqlInjectedStatement);
+                }
                 _ => {}
             }
         }
@@ -255,7 +259,13 @@ impl<'a> Piece<'a> {
                     self.tautology(at, left, right, end, signals);
                 }
             }
-        } else if left.is_constant() && !self.whole {
+        } else if left.is_constant() && self.whole {
+            let is_or = self.at(at).is_some_and(|token| token.is("or"));
+            let ends = self.at(after).is_none_or(|token| token.kind == Kind::Comment);
+            if is_or && ends && !matches!(left.kind, Kind::Quoted { .. }) {
+                signals.add(Signal::SqlInjectedStatement);
+            }
+        } else if left.is_constant() {
             self.lone_constant(at, left, after, signals);
         }
         if !self.whole && left.is_any(TAKES_APART) && self.at(left_at + 1).is_some_and(|next| next.mark("("))
@@ -291,11 +301,13 @@ impl<'a> Piece<'a> {
         let is_or = self.at(at).is_some_and(|token| token.is("or") || token.mark("||") || token.is("xor"));
         let sql_comment =
             self.at(after).is_some_and(|token| token.kind == Kind::Comment && !token.text.starts_with('#'));
-        let open_text = left.kind == (Kind::Quoted { closed: false }) && left.text.len() <= 12;
+        let open_text = left.kind == (Kind::Quoted { closed: false })
+            && left.text.len() <= 12
+            && self.behind_brackets(1) == at;
         if is_or
             && ends
             && ((self.has_left() && at <= 3 && (sql_comment || open_text || left.kind == Kind::Number))
-                || (at <= 2 && sql_comment && left.kind == Kind::Number))
+                || (at <= 2 && sql_comment && !matches!(left.kind, Kind::Quoted { .. })))
         {
             signals.add(Signal::SqlTautology);
         }
@@ -354,7 +366,9 @@ impl<'a> Piece<'a> {
         }) {
             select += 1;
         }
-        if !self.at(select).is_some_and(|token| token.is("select")) || !self.selects(select) {
+        let values = self.at(select).is_some_and(|token| token.is("values"))
+            && self.at(select + 1).is_some_and(|next| next.mark("("));
+        if !values && (!self.at(select).is_some_and(|token| token.is("select")) || !self.selects(select)) {
             return;
         }
         if !self.whole {
@@ -388,7 +402,9 @@ impl<'a> Piece<'a> {
     fn subquery(&self, at: usize, signals: &mut Signals) {
         let before = self.at(at.wrapping_sub(1));
         if before.is_some_and(|token| token.mark(";")) && self.selects(at) {
-            let ends = self.tokens.last().is_some_and(|token| token.kind == Kind::Comment);
+            let ends = self.tokens.last().is_some_and(|token| {
+                token.kind == Kind::Comment && !token.text.bytes().any(|b| b.is_ascii_alphabetic())
+            });
             if self.has_left() || ends || at == 2 {
                 signals.add(Signal::SqlStacked);
             }
@@ -452,7 +468,8 @@ impl<'a> Piece<'a> {
         });
         // Programs call sleep too, but no program has SELECT or a connective before it.
         let sql = self.tokens.iter().any(|token| token.is("select") || token.is_any(CONNECTIVES))
-            || self.has_left();
+            || self.has_left()
+            || (at == 2 && self.at(0).is_some_and(|first| first.kind == Kind::Number));
         if called && constant && joins && sql {
             signals.add(Signal::SqlDelay);
         }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// What wakes this kind of understanding.
-pub(super) const WAKE: &str = r"\.\.\.*[/\\;]|\.\.(?:%|\xc0|\xe3)|%2e|%c0%a[ef]|%u2215|/(?:etc|proc|root|boot|sys|var|home|users|opt|usr|private|dev)/|[\\/](?:windows|winnt|system32)|boot\.ini|win\.ini|\.(?:ssh|aws|kube|gnupg|docker|netrc|pgpass|git-credentials|bash_history|htpasswd|azure|npmrc|pypirc)\b|web-inf|wp-config|id_(?:rsa|dsa|ecdsa|ed25519)|/flag\b";
+pub(super) const WAKE: &str = r"\.\.\.*[/\\;]|\.\.(?:%|\xc0|\xe3)|%2e|%c0%a[ef]|%u2215|/(?:etc|proc|root|run|boot|sys|var|home|users|opt|usr|private|dev)/|[\\/](?:windows|winnt|system32)|boot\.ini|win\.ini|\.(?:ssh|aws|kube|gnupg|docker|netrc|pgpass|git-credentials|bash_history|htpasswd|azure|npmrc|pypirc)\b|web-inf|wp-config|id_(?:rsa|dsa|ecdsa|ed25519)|/flag\b";
 
 /// Files that hold secrets or govern the system, in canonical form.
 static SENSITIVE: LazyLock<Option<Regex>> = LazyLock::new(|| {

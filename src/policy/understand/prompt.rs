@@ -6,7 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// What wakes this kind of understanding.
-pub(super) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\bsecretly\b|\bexfiltrate\b";
+pub(super) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\byour (?:[a-z]+ ){0,2}(?:instructions|prompts?|rules|guidelines|directives|programming|task|restrictions)\b|\brepeat (?:everything|all)\b|\bapi keys?\b|\bcredentials\b|\bprivate keys?\b|\b(?:conversation|chat) history\b|\bpasswords?\b|\baccess tokens?\b|\bnever (?:tell|inform|mention|notify|reveal)\b|\bwithout any\b|\b(?:act|behave|respond) like\b|\byou have no\b|\bsecretly\b|\bexfiltrate\b";
 
 /// Ways to say one thing.
 struct Sayings {
@@ -65,7 +65,7 @@ static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
         sayings(
             PromptRole,
             false,
-            r"\byou (?:are|will be|shall be|must be|become) (?:now |from now on |no longer |henceforth )(?:going to |to )?(?:(?:act|behave|be|play|pretend|respond|bound|restricted|constrained|limited|an? )\b ?(?:as |to |by )?(?:an? )?)?(?:dan\b|stan\b|aim\b|dude\b|unrestricted|unfiltered|uncensored|jailbroken|evil|free from|free of|in (?:developer|debug|god|admin|root|maintenance|sudo) mode|(?:an? |the )?(?:[a-z]+ )?(?:ai|bot|assistant|chatbot|language model|hacker|terminal|shell|root|admin|linux|pirate|character|persona|model)\b|bound|restricted|constrained)",
+            r"\byou (?:are|will|will be|shall be|must be|become) (?:now |from now on |no longer |henceforth )(?:going to |to )?(?:(?:act|behave|be|play|pretend|respond|bound|restricted|constrained|limited|an? )\b ?(?:as |to |by )?(?:an? )?)?(?:dan\b|stan\b|aim\b|dude\b|unrestricted|unfiltered|uncensored|jailbroken|evil|free from|free of|in (?:developer|debug|god|admin|root|maintenance|sudo) mode|(?:an? |the )?(?:[a-z]+ )?(?:ai|bot|assistant|chatbot|language model|hacker|terminal|shell|root|admin|linux|pirate|character|persona|model)\b|bound|restricted|constrained)",
         ),
         sayings(
             PromptRole,
@@ -95,7 +95,7 @@ static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
         sayings(
             PromptRole,
             false,
-            r"\byou (?:have|do) (?:no|not have(?: any)?) (?:rules|restrictions|limitations|filters|ethical|moral|content polic|guidelines)",
+            r"(?:^|[.!?:;,\n]\s*|\bnow |\bthat |\band )you (?:have|do) (?:no|not have(?: any)?) (?:rules|restrictions|limitations|filters|ethical|moral|content polic|guidelines)(?:\s*[.!,:;]|\s*$|\s+(?:and|so|anymore|whatsoever|now|at|or))",
         ),
         sayings(
             PromptExfiltration,
@@ -110,12 +110,12 @@ static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
         sayings(
             PromptExfiltration,
             false,
-            r"\brepeat (?:all |everything |the )?(?:of )?(?:the )?(?:words?|text|everything|content|sentences|phrases?|instructions) (?:above|before|starting|prior|that (?:came|comes) before|preceding)",
+            r"\brepeat everything (?:above|before|prior|you were|in your)|\brepeat (?:all |everything |the )?(?:of )?(?:the )?(?:words?|text|everything|content|sentences|phrases?|instructions) (?:above|before|starting|prior|that (?:came|comes) before|preceding)",
         ),
         sayings(
             PromptExfiltration,
             false,
-            r"\b(?:send|post|upload|forward|email|exfiltrate|transmit|leak|append|include|pass|encode)\b[^.\n]{0,80}\b(?:api keys?|passwords?|credentials|secrets?|private keys?|ssh keys?|access tokens?|environment variables|conversation(?: history)?|chat (?:history|log)|user(?:'s)? (?:data|messages|emails?|information))\b[^.\n]{0,80}?(?:\bto\b|\bat\b|\bas\b|\bin\b)[^.\n]{0,20}?(?:https?:|[\w.+-]+@[\w-]+\.|\battacker|\bthe following (?:url|address|server)|\bwebhook|\bparameter|\bfield\b|\bargument\b|\bsidenote)",
+            r"\b(?:send|post|upload|forward|email|exfiltrate|transmit|leak|append|include|pass|encode)\b[^.\n]{0,80}\b(?:api keys?|passwords?|credentials|secrets?|private keys?|ssh keys?|access tokens?|environment variables|conversation(?: history)?|chat (?:history|log)|user(?:'s)? (?:data|messages|emails?|information))\b[^.\n]{0,80}?(?:(?:\bto\b|\bat\b)[^.\n]{0,20}?(?:https?:|[\w.+-]+@[\w-]+\.|\battacker|\bthe following (?:url|address|server)|\bwebhook)|\bin\b[^.\n]{0,20}?(?:\bsidenote|\bnote\b|\bparameter))",
         ),
         sayings(
             PromptMarker,
