@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 static PDP: LazyLock<EmbeddedPdp> = LazyLock::new(|| EmbeddedPdp::new().expect("the shipped rules compile"));
 
-fn decide_json(arguments: &str) -> Decision {
-    let call = Call {
+fn call_with(arguments: &str) -> Call {
+    Call {
         number: 1,
         received_at: SystemTime::now(),
         backend: "db".into(),
@@ -19,8 +19,11 @@ fn decide_json(arguments: &str) -> Decision {
         arguments: (!arguments.is_empty()).then(|| Bytes::copy_from_slice(arguments.as_bytes())),
         meta: None,
         hints: Hints::default(),
-    };
-    PDP.decide(&call, Instant::now())
+    }
+}
+
+fn decide_json(arguments: &str) -> Decision {
+    PDP.decide(&call_with(arguments), Instant::now())
 }
 
 fn decide(arguments: &serde_json::Value) -> Decision {
@@ -226,4 +229,25 @@ proptest::proptest! {
         let decision = decide(&json!({"more": [&text], "text": text}));
         proptest::prop_assert!(!decision.evaluated_policies.is_empty());
     }
+}
+
+#[test]
+fn settings_mask_or_block_personal_data_in_arguments() {
+    use crate::policy::posture::Class;
+    let decide_with = |action| {
+        let posture =
+            Posture { actions: [(Class::PersonalData, action)].into_iter().collect(), ..Posture::default() };
+        let pdp = EmbeddedPdp::with_posture(posture).expect("the shipped policies are sound");
+        let mut call = call_with(r#"{"to":"jane@acme.co.id","n":1}"#);
+        call.tool = "send".into();
+        pdp.decide(&call, Instant::now())
+    };
+    let masked = decide_with(Action::Redact);
+    let Verdict::Allow { arguments: Some(arguments), redact: true } = masked.verdict else {
+        panic!("masked")
+    };
+    assert_eq!(arguments, r#"{"to":"[REDACTED:email]","n":1}"#.as_bytes());
+    assert_eq!(masked.evaluated_policies, ["sys_pii_email"]);
+    assert!(matches!(decide_with(Action::Block).verdict, Verdict::Deny));
+    assert!(matches!(decide_with(Action::Warn).verdict, Verdict::Allow { arguments: None, .. }));
 }
