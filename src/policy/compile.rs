@@ -9,6 +9,9 @@ use std::sync::OnceLock;
 /// taken as matching: the work stays bounded and the gate shut.
 pub(super) const LOOKED_AT: usize = 1_000;
 
+/// Bytes before matches that checks may look at in one text, four times the longest argument that is tested.
+const LOOKED_AT_BYTES: usize = 32 * 1024 * 1024;
+
 /// Pieces that the patterns share.
 const PIECES: &[(&str, &str)] = &[
     // A name in SQL, qualified or quoted.
@@ -93,8 +96,11 @@ impl Compiled {
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
         let Some(regex) = self.regex() else { return true };
         let Some(confirm) = self.confirm else { return regex.is_match(text) };
+        let mut looked_at = 0;
         for (n, groups) in regex.captures_iter(text).enumerate() {
-            if n == LOOKED_AT || confirm(&Found { text, groups }) {
+            // A check may look at everything before its match.
+            looked_at += groups.get(0).map_or(0, |all| all.end());
+            if n == LOOKED_AT || looked_at > LOOKED_AT_BYTES || confirm(&Found { text, groups }) {
                 return true;
             }
         }

@@ -95,7 +95,7 @@ fn without_comments(text: &str) -> Option<String> {
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("/*").into_iter().chain(rest.find("--")).min() {
+    while let Some(at) = comment_start(rest) {
         out.push_str(&rest[..at]);
         out.push(' ');
         let comment = &rest[at + 2..];
@@ -110,6 +110,14 @@ fn without_comments(text: &str) -> Option<String> {
     }
     out.push_str(rest);
     Some(out.replace("*/", " "))
+}
+
+/// Where the first `/*` or `--` begins. One pass for both: searching for each on its own would look through the whole
+/// rest again and again for the one that is not there.
+fn comment_start(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'/', b'-', bytes)
+        .find(|&at| matches!((bytes[at], bytes.get(at + 1)), (b'/', Some(b'*')) | (b'-', Some(b'-'))))
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ pub(super) const WAKE: &str = r"\b(?:rm|rmdir|unlink|shred|dd|mkfs\S*|wipefs|blk
 /// Simple commands of one text that are looked at; text with more is a program, and judged by its patterns.
 const COMMANDS: usize = 2_000;
 
+/// Longest text that is looked at as a value that goes on as a command.
+const VALUE_BYTES: usize = 2_000;
+
 /// One simple command: its words, quotes removed, and what stands before it.
 struct Simple {
     words: Vec<String>,
@@ -26,7 +29,10 @@ pub(super) fn judge(text: &str, signals: &mut Signals) {
         {
             signals.add(Signal::CommandDestroys);
         }
-        if at > 0 && matches!(command.behind, Some(';' | '|' | '&' | '`' | '$' | '\n')) {
+        if at > 0
+            && text.len() <= VALUE_BYTES
+            && matches!(command.behind, Some(';' | '|' | '&' | '`' | '$' | '\n'))
+        {
             injected(text, &commands, at, signals);
         }
     }
@@ -432,7 +438,7 @@ fn injected(text: &str, commands: &[Simple], at: usize, signals: &mut Signals) {
     });
     let words: Vec<&str> = commands[at].words.iter().map(String::as_str).collect();
     let Some(name) = words.first().map(|first| first.rsplit('/').next().unwrap_or(first)) else { return };
-    if !value || text.len() > 2_000 || words.len() > 12 {
+    if !value || text.len() > VALUE_BYTES || words.len() > 12 {
         return;
     }
     let target = words.get(1).is_some_and(|argument| {

@@ -5,8 +5,12 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Readings of one call together: what is packed deeper or beyond this many is not unpacked. Every reading is at most
-/// as long as what it was read from, so memory stays within this many times the arguments.
+/// as long as what it was read from; their bytes together are bounded by [`GROWTH`].
 const READINGS: usize = 64;
+/// Bytes that all readings of one string may have together, for each of its own.
+const GROWTH: usize = 4;
+/// And besides: short strings may hold several forms.
+const FREE_BYTES: usize = 64 * 1024;
 /// JSON in strings in JSON, and text packed in text.
 const DEPTH: u8 = 4;
 /// Shortest run of base64 that is unpacked: 16 characters carry 12 bytes.
@@ -16,10 +20,11 @@ const FOLDED_BYTES: usize = 256 * 1024;
 
 /// Adds the readings of `text` that differ from it.
 pub(in crate::policy) fn views(text: &str, views: &mut Vec<String>) {
-    read(text, views, DEPTH);
+    let mut budget = text.len().saturating_mul(GROWTH).saturating_add(FREE_BYTES);
+    read(text, views, DEPTH, &mut budget);
 }
 
-fn read(text: &str, views: &mut Vec<String>, depth: u8) {
+fn read(text: &str, views: &mut Vec<String>, depth: u8, budget: &mut usize) {
     if depth == 0 || views.len() >= READINGS {
         return;
     }
@@ -33,12 +38,18 @@ fn read(text: &str, views: &mut Vec<String>, depth: u8) {
     }
     packed(text, &mut found);
     json(text, &mut found);
+    let from = views.len();
     for reading in found {
-        if views.len() >= READINGS {
-            return;
+        if views.len() >= READINGS || reading.len() > *budget {
+            break;
         }
-        views.push(reading.clone());
-        read(&reading, views, depth - 1);
+        *budget -= reading.len();
+        views.push(reading);
+    }
+    // Everything of this level comes before anything deeper.
+    for at in from..views.len() {
+        let reading = views[at].clone();
+        read(&reading, views, depth - 1, budget);
     }
 }
 

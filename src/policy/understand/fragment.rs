@@ -107,19 +107,50 @@ const TAKES_APART: &[&str] = &[
 /// Adds what `text` does when it is put into a statement.
 pub(super) fn judge(text: &str, signals: &mut Signals) {
     let plain = tokens(text, None);
+    let facts = Facts::of(&plain);
     let whole = plain.first().is_some_and(|first| first.is_any(VERBS) || first.mark("("))
         && plain.iter().take(4).any(|token| token.is_any(VERBS));
-    Piece { tokens: &plain, broke_out: false, whole }.judge(signals);
+    Piece { tokens: &plain, facts, broke_out: false, whole }.judge(signals);
     for quote in *b"'\"" {
         if memchr::memchr(quote, text.as_bytes()).is_some() && !whole {
             let inside = tokens(text, Some(quote));
-            Piece { tokens: &inside, broke_out: true, whole: false }.judge(signals);
+            Piece { tokens: &inside, facts: Facts::of(&inside), broke_out: true, whole: false }
+                .judge(signals);
         }
     }
 }
 
+/// What is asked of all tokens again and again, found once.
+#[derive(Clone, Copy)]
+struct Facts {
+    first_from: Option<usize>,
+    last_from: Option<usize>,
+    /// There is SELECT or a connective.
+    sql: bool,
+    /// There is something that a subquery could be compared with, or takes rows from.
+    compares: bool,
+}
+
+impl Facts {
+    fn of(tokens: &[Token<'_>]) -> Self {
+        let from = |token: &Token<'_>| token.is("from");
+        Self {
+            first_from: tokens.iter().position(from),
+            last_from: tokens.iter().rposition(from),
+            sql: tokens.iter().any(|token| token.is("select") || token.is_any(CONNECTIVES)),
+            compares: tokens.iter().any(|token| {
+                from(token) || matches!(token.text, "=" | ">" | ",") || token.text.starts_with("@@")
+            }),
+        }
+    }
+}
+
+/// Tokens of one function's arguments that are looked through.
+const ARGUMENT_TOKENS: usize = 256;
+
 struct Piece<'a> {
     tokens: &'a [Token<'a>],
+    facts: Facts,
     /// The first token is the rest of somebody else's quoted string.
     broke_out: bool,
     /// The text begins as a statement of its own.
@@ -316,7 +347,7 @@ impl<'a> Piece<'a> {
     /// A function that takes a secret apart, behind a connective at `at`, and compared or at the end.
     fn taken_apart(&self, at: usize, function: usize, signals: &mut Signals) {
         let mut depth = 0_u32;
-        for (offset, token) in self.tokens[function + 1..].iter().enumerate() {
+        for (offset, token) in self.tokens[function + 1..].iter().take(ARGUMENT_TOKENS).enumerate() {
             match token.text {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
@@ -384,12 +415,12 @@ impl<'a> Piece<'a> {
         }
         // An honest UNION selects from tables; a probing one counts columns.
         let rest = &self.tokens[select + 1..];
-        let from = rest.iter().any(|token| token.is("from"));
+        let from = self.facts.last_from.is_some_and(|last| last > select);
         let counts =
             rest.iter().take_while(|token| !token.is("from") && token.kind != Kind::Comment).all(|token| {
                 token.kind == Kind::Number || token.is("null") || matches!(token.text, "," | "(" | ")" | ";")
             });
-        let first_has_table = self.tokens[..at].iter().any(|token| token.is("from"));
+        let first_has_table = self.facts.first_from.is_some_and(|first| first < at);
         let ends_in_comment = self.tokens.last().is_some_and(|token| {
             token.kind == Kind::Comment && token.text.trim_matches(['-', '#', '+', ' ', '/', '*']).len() <= 4
         });
@@ -424,15 +455,7 @@ impl<'a> Piece<'a> {
                 || token.is_any(TAKES_APART)
                 || (self.has_left() && matches!(token.kind, Kind::Quoted { .. }))
         });
-        if joins
-            && self.tokens.iter().any(|token| {
-                token.is("from")
-                    || token.mark("=")
-                    || token.mark(">")
-                    || token.mark(",")
-                    || token.text.starts_with("@@")
-            })
-        {
+        if joins && self.facts.compares {
             signals.add(Signal::SqlProbe);
         }
     }
@@ -467,7 +490,7 @@ impl<'a> Piece<'a> {
                 || (token.mark(";") || matches!(token.kind, Kind::Quoted { .. })) && self.has_left()
         });
         // Programs call sleep too, but no program has SELECT or a connective before it.
-        let sql = self.tokens.iter().any(|token| token.is("select") || token.is_any(CONNECTIVES))
+        let sql = self.facts.sql
             || self.has_left()
             || (at == 2 && self.at(0).is_some_and(|first| first.kind == Kind::Number));
         if called && constant && joins && sql {
