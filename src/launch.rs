@@ -90,7 +90,7 @@ fn definition(entry: &BackendEntry) -> String {
             format!("http {:?} {names:?}", http.url)
         }
         Transport::Stdio(stdio) => {
-            let names: Vec<&str> = stdio.env.iter().map(|(name, _)| name.as_str()).collect();
+            let names: Vec<&str> = stdio.env.keys().map(|name| name.as_str()).collect();
             format!("stdio {:?} {:?} {:?} {names:?}", stdio.command, stdio.args, stdio.cwd)
         }
     }

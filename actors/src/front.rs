@@ -4,7 +4,7 @@
 use crate::limits::{CLIENT_REQUEST_DEADLINE, CLIENT_REQUESTS_IN_FLIGHT, EARLY_LINES, NOTICE_BYTES};
 use crate::ports::{Carrier, Subject};
 use crate::redactor::Redactor;
-use crate::wire::codes::{ErrorObject, INTERNAL_ERROR, METHOD_NOT_FOUND};
+use crate::wire::codes::{ErrorObject, INTERNAL_ERROR, METHOD_NOT_FOUND, clean};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;
@@ -13,6 +13,9 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
+
+/// Longest quotation of a backend in an error message of ours.
+const QUOTED_BYTES: usize = 512;
 
 /// What the client said of itself in `initialize`.
 #[derive(Clone, Debug)]
@@ -151,6 +154,14 @@ impl Front {
         let state = self.state();
         let ours = state.subscriptions.iter().filter(|(_, subscription)| &*subscription.backend == backend);
         ours.map(|(exposed, subscription)| (exposed.clone(), subscription.own.clone())).collect()
+    }
+
+    /// A backend's own words, redacted and bounded, for use in an error message of ours.
+    pub fn quoted(&self, backend: &Arc<str>, words: &str) -> Option<String> {
+        let mut raw = Vec::new();
+        crate::wire::write::string(&mut raw, words);
+        let redacted = self.redacted(backend, Carrier::Error, raw.into()).ok()?;
+        skim::string(&redacted).map(|words| clean(&words, QUOTED_BYTES))
     }
 
     /// Tells the client something of our own.

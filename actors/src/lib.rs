@@ -1,8 +1,8 @@
 //! How calls move through callgate: wire, session, flow, backends, supervision.
 //!
 //! Imports run strictly downwards:
-//! `limits ← wire ← call, reply, gate, seat, workers ← ports ← { pdp, redactor, audit } ← front
-//! ← { process, http } ← backend ← directory ← flow ← session ← supervisor ← machine`.
+//! `limits ← wire ← call, reply, gate, seat, workers ← out, ports ← { pdp, redactor, audit, guardian }
+//! ← { front, process, http } ← backend ← directory ← flow ← supervisor ← session ← machine`.
 //! There is no policy word and no product file name in this crate.
 //!
 //! What is absent: no actor awaits another; no queue is without a number ([`limits`]); nothing here prints.

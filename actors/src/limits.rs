@@ -17,6 +17,12 @@ pub const REQUESTS_IN_FLIGHT: usize = 1024;
 pub const NOTICES_QUEUED: usize = 512;
 /// The writer's queue: one place for every answer, so that an answer never waits, and the notices.
 pub const OUT_QUEUE: usize = REQUESTS_IN_FLIGHT + NOTICES_QUEUED;
+/// Answers up to this size are not counted: 1,024 of them are 64 MiB.
+pub const LIGHT_ANSWER_BYTES: usize = 64 * 1024;
+/// Bytes of larger answers that may wait for a client that reads slowly.
+pub const ANSWER_BYTES_QUEUED: usize = 256 * 1024 * 1024;
+/// How long a large answer waits for room.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 /// Requests of backends that wait for an answer of the client (sampling, elicitation, roots).
 pub const CLIENT_REQUESTS_IN_FLIGHT: usize = 128;
 /// Longest time the client may take for one of them: a person may have to read and type.
@@ -53,6 +59,12 @@ pub const STDERR_BYTES_PER_SECOND: usize = 16 * 1024;
 /// Longest line of a backend's standard error that is logged whole.
 pub const STDERR_LINE_BYTES: usize = 2 * 1024;
 
+/// How long the news of a child's end may come behind the end of its output.
+pub const EXIT_NEWS: Duration = Duration::from_millis(20);
+/// How long output of a child that has ended is still waited for, when a process it left behind holds the pipe.
+pub const LAST_OUTPUT: Duration = Duration::from_millis(100);
+/// How long answers to other requests are waited for after an HTTP session was lost.
+pub const SESSION_DRAIN: Duration = Duration::from_secs(2);
 /// Longest time the end of an HTTP session may take (its DELETE).
 pub const HTTP_CLOSE: Duration = Duration::from_millis(500);
 
@@ -68,6 +80,9 @@ pub const MAX_LIST_ENTRIES: usize = 20_000;
 pub const DECISION_THREADS: usize = 128;
 /// Decisions asked and not yet answered.
 pub const DECISIONS_IN_FLIGHT: usize = REQUESTS_IN_FLIGHT;
+/// How long behind its deadline a decision is still waited for: an engine that ran out of time says so itself, and
+/// only it knows whether that is an outage.
+pub const DECISION_GRACE: Duration = Duration::from_millis(500);
 /// Arguments up to this size are judged by a quick engine where the messages move (about 1 µs per 100 bytes).
 pub const DECIDE_IN_PLACE_BYTES: usize = 16 * 1024;
 
@@ -104,8 +119,10 @@ pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
 pub const FAILED_STARTS_IN_WINDOW: usize = 8;
 /// Crashes of a backend that had done work, within the window, before it is parked: one a second.
 pub const CRASHES_IN_WINDOW: usize = 60;
-/// How often a parked backend is tried.
-pub const PARKED_PROBE: Duration = Duration::from_secs(60);
+/// First pause before a parked backend is tried; doubles each time it fails again.
+pub const PARKED_PROBE_MIN: Duration = Duration::from_secs(5);
+/// Longest pause between two tries of a parked backend: it is never given up.
+pub const PARKED_PROBE_MAX: Duration = Duration::from_secs(60);
 /// A backend that ran so long is healthy: its history is forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
@@ -138,6 +155,7 @@ pub const IDLE_THREAD: Duration = Duration::from_secs(10);
 /// Stack of a worker thread; virtual memory until touched. TLS and a recursive-descent SQL parser fit.
 pub const WORKER_STACK_BYTES: usize = 2 * 1024 * 1024;
 
+const _: () = assert!(REQUESTS_IN_FLIGHT * LIGHT_ANSWER_BYTES <= ANSWER_BYTES_QUEUED);
 const _: () = assert!(BACKEND_IN_FLIGHT < REQUESTS_IN_FLIGHT);
 const _: () = assert!(OUT_QUEUE > REQUESTS_IN_FLIGHT);
 const _: () = assert!(DECIDE_IN_PLACE_BYTES <= REDACT_IN_PLACE_BYTES);

@@ -20,6 +20,10 @@ pub trait Decide: Send + Sync + 'static {
 
     /// The decision. Must return by `deadline`; the machine stops waiting then and takes the PDP as away.
     fn decide(&self, call: &Call, deadline: Instant) -> Decision;
+
+    /// Does now what the first decision would have to do before it. Called on a thread that nobody waits for, once the
+    /// client has been told what there is; may be called more than once, or never.
+    fn warm(&self) {}
 }
 
 /// What the PDP said of one call.

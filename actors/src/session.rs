@@ -65,7 +65,7 @@ impl Session {
         loop {
             let read = input.read_buf(framer.spare(READ_BYTES)).await?;
             let ended = read == 0;
-            while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+            while let Some(frame) = framer.next_frame().or_else(|| if ended { framer.rest() } else { None }) {
                 if self.frame(frame).await.is_err() {
                     return Ok(());
                 }
@@ -151,7 +151,7 @@ impl Session {
                 }
             }
             "notifications/roots/list_changed" => {
-                self.tell_backends("notifications/roots/list_changed", &params)
+                self.tell_backends("notifications/roots/list_changed", &params);
             }
             // A request without an id is a notification, and one of ours: it is never executed.
             _ => tracing::debug!(
@@ -221,11 +221,16 @@ impl Session {
         cancelled: oneshot::Receiver<()>,
     ) {
         let machine = self.machine.clone();
+        let flows = machine.flows.clone();
         let Ok(permit) = machine.gate.try_enter() else {
             let error = ErrorObject::new(INTERNAL_ERROR, "busy: too many requests are open; try again");
-            return slot.end(Answer::Error(error.flag("retryable", true).into_bytes()));
+            let error = error.text("outcome", "not_forwarded").flag("retryable", true).into_bytes();
+            if method == "tools/call" {
+                flows.spawn(flow::call::refuse(machine, params, error, slot));
+                return;
+            }
+            return slot.end(Answer::Error(error));
         };
-        let flows = machine.flows.clone();
         if method == "tools/call" {
             flows.spawn(flow::call::call(machine, CallRequest { params, slot, cancelled, permit }));
             return;
@@ -234,6 +239,8 @@ impl Session {
             flows.spawn(async move {
                 flow::relay::answer_with(slot, cancelled, flow::lists::list(&machine, list, params)).await;
                 drop(permit);
+                // The client reads and its model thinks now; the first call is a while away.
+                machine.pdp.warm();
             });
             return;
         }

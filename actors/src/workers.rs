@@ -1,18 +1,19 @@
 //! A pool of OS threads, made on demand, for work that blocks or is heavy: remote decisions, large redactions.
 //!
 //! A job goes to the thread that became idle last, so the others can end; each thread is handed its job through a
-//! bounded channel of its own. Everything else waits in one queue with a number.
+//! place of its own, in which it sleeps without spinning first: a job that waits for the network lasts so long that
+//! yielding the processor in a loop would only take it from whoever has work. Everything else waits in one queue with
+//! a number.
 
 #[cfg(test)]
 mod tests;
 
 use crate::limits::{IDLE_THREAD, WORKER_STACK_BYTES};
-use crossbeam_channel::{Receiver, Sender};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -104,6 +105,36 @@ type Job = Box<dyn FnOnce() + Send>;
 /// What an idle thread is told: a job, or to end.
 type Order = Option<Job>;
 
+/// Where one thread gets its orders.
+#[derive(Default)]
+struct Place {
+    order: Mutex<Option<Order>>,
+    filled: Condvar,
+}
+
+impl Place {
+    /// Puts an order into the empty place.
+    fn fill(&self, order: Order) {
+        *self.lock() = Some(order);
+        self.filled.notify_one();
+    }
+
+    /// The order that is here, now.
+    fn take(&self) -> Option<Order> {
+        self.lock().take()
+    }
+
+    /// The order that comes within `limit`.
+    fn wait(&self, limit: Duration) -> Option<Order> {
+        let waited = self.filled.wait_timeout_while(self.lock(), limit, |order| order.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Order>> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Ends the pool with the last [`Workers`]; the threads themselves hold only the pool.
 #[derive(Debug)]
 struct Handle(Arc<Pool>);
@@ -130,7 +161,7 @@ struct State {
     threads: usize,
     /// The places of the threads without a job, the latest on top. A place is on this stack at most once and is
     /// filled only by who took it off, so it is empty here.
-    idle: Vec<Sender<Order>>,
+    idle: Vec<Arc<Place>>,
     queue: VecDeque<Job>,
     closed: bool,
 }
@@ -152,7 +183,8 @@ impl Pool {
     fn submit(self: &Arc<Self>, job: Job) -> Result<(), Busy> {
         let mut state = self.lock();
         if let Some(idle) = state.idle.pop() {
-            return idle.try_send(Some(job)).map_err(|_| Busy);
+            idle.fill(Some(job));
+            return Ok(());
         }
         let job = if state.threads < self.max_threads {
             let Err(job) = self.start_thread(job) else {
@@ -172,34 +204,32 @@ impl Pool {
 
     /// Starts a thread whose first job is `job`; gives it back when the system has no thread.
     fn start_thread(self: &Arc<Self>, job: Job) -> Result<(), Job> {
-        let (place, orders) = crossbeam_channel::bounded(1);
-        let rescued = orders.clone();
-        place
-            .try_send(Some(job))
-            .map_err(|refused| refused.into_inner().unwrap_or_else(|| Box::new(|| {})))?;
+        let place = Arc::new(Place::default());
+        place.fill(Some(job));
+        let rescued = Arc::clone(&place);
         let pool = Arc::clone(self);
         let builder = std::thread::Builder::new().name(self.name.to_owned()).stack_size(WORKER_STACK_BYTES);
-        match builder.spawn(move || pool.serve(&place, &orders)) {
+        match builder.spawn(move || pool.serve(&place)) {
             Ok(_detached) => Ok(()),
             Err(error) => {
                 tracing::warn!(pool = self.name, %error, "the system gives no more threads");
-                Err(rescued.try_recv().ok().flatten().unwrap_or_else(|| Box::new(|| {})))
+                Err(rescued.take().flatten().unwrap_or_else(|| Box::new(|| {})))
             }
         }
     }
 
     /// The life of one thread.
-    fn serve(&self, place: &Sender<Order>, orders: &Receiver<Order>) {
-        let mut next = orders.try_recv().ok().flatten();
+    fn serve(&self, place: &Arc<Place>) {
+        let mut next = place.take().flatten();
         while let Some(job) = next {
             self.perform(job);
-            next = self.next(place, orders);
+            next = self.next(place);
         }
         self.lock().threads -= 1;
     }
 
     /// The next job, or `None` when the thread is to end. It is not on the idle stack then.
-    fn next(&self, place: &Sender<Order>, orders: &Receiver<Order>) -> Order {
+    fn next(&self, place: &Arc<Place>) -> Order {
         {
             let mut state = self.lock();
             if let Some(job) = state.queue.pop_front() {
@@ -208,17 +238,17 @@ impl Pool {
             if state.closed {
                 return None;
             }
-            state.idle.push(place.clone());
+            state.idle.push(Arc::clone(place));
         }
-        if let Ok(order) = orders.recv_timeout(self.idle_time) {
+        if let Some(order) = place.wait(self.idle_time) {
             return order;
         }
         let mut state = self.lock();
-        let still_idle = state.idle.iter().position(|other| other.same_channel(place));
+        let still_idle = state.idle.iter().position(|other| Arc::ptr_eq(other, place));
         match still_idle {
             Some(at) => drop(state.idle.remove(at)),
             // Somebody took this thread off the stack, and so has filled its place under the same lock.
-            None => return orders.try_recv().ok().flatten(),
+            None => return place.take().flatten(),
         }
         None
     }
@@ -234,7 +264,7 @@ impl Pool {
         let mut state = self.lock();
         state.closed = true;
         for idle in state.idle.drain(..) {
-            let _ = idle.try_send(None);
+            idle.fill(None);
         }
         let lost = std::mem::take(&mut state.queue);
         // Jobs run foreign code when they are dropped, so not under the lock.

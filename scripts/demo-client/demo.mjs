@@ -3,13 +3,13 @@
 //   node demo.mjs <callgate binary>
 
 import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { Proxy } from "./proxy.mjs"
-import { claim, failures, heading, message, part } from "./screen.mjs"
+import { claim, failures, heading, message, part, table } from "./screen.mjs"
 
 const CALLS_MEANWHILE = 20
 const LOG_TAIL = 20
@@ -21,7 +21,8 @@ const at = (name) => join(folder, name)
 const log = at("proxy.log")
 
 function prepare() {
-  const files = realpathSync(mkdtempSync(at("files-")))
+  const files = at("papers")
+  mkdirSync(files)
   writeFileSync(join(files, "customers.csv"), `name,email,phone,nik,card\nSiti Rahma,${PERSONAL.join(",")}\n`)
   const filesystem = createRequire(import.meta.url).resolve("@modelcontextprotocol/server-filesystem/dist/index.js")
   const mcpServers = {
@@ -49,6 +50,7 @@ const WANTED = ["ledger__find_customer", "files__read_text_file"]
 async function listTools(proxy) {
   heading("Two servers, one list of tools: the bundled sample and the filesystem server from npm")
   const names = await proxy.tools(WANTED)
+  message("->", "tools/list")
   message("<-", names.join(", "))
   claim(WANTED.every((name) => names.includes(name)), "the tools of both are listed, each under its server's name")
 }
@@ -59,6 +61,7 @@ async function allowAndRedact(proxy, files) {
   claim(JSON.stringify(listing.result ?? "").includes("customers.csv"), "the server's answer came through")
 
   heading("Personal data is masked before the model sees it")
+  message("", `the file holds: ${PERSONAL.join(", ")}`)
   const csv = await proxy.call("files__read_text_file", { path: join(files, "customers.csv") })
   const record = await proxy.call("ledger__find_customer", { query: "siti" })
   for (const [what, answer] of [["file", csv], ["record", record]]) {
@@ -139,7 +142,8 @@ async function outage(proxy, files, service) {
 function audit() {
   heading("One audit row for every call")
   const rows = readFileSync(at("audit.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line))
-  message("  ", JSON.stringify(rows.at(-1)))
+  table(rows)
+  message("", `the last one in full: ${JSON.stringify(rows.at(-1))}`)
   claim(rows.length === Proxy.calls, `${Proxy.calls} calls were made and ${rows.length} rows written`)
   const stopped = rows.filter((row) => ["deny", "needs_approval"].includes(row.verdict))
   claim(stopped.length === 3, "three calls were denied or held")

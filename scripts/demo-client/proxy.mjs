@@ -3,7 +3,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { appendFileSync } from "node:fs"
-import { message } from "./screen.mjs"
+import { answered, called } from "./screen.mjs"
 
 const BACKEND_DEADLINE_MS = 30_000
 const POLL_MS = 100
@@ -35,13 +35,13 @@ export class Proxy {
     this.transport.send = (sent, ...more) => {
       if (this.shown && sent.method === "tools/call") {
         asked.add(sent.id)
-        message("->", JSON.stringify(sent))
+        called(sent)
       }
       return send(sent, ...more)
     }
     const receive = this.transport.onmessage
     this.transport.onmessage = (got, ...more) => {
-      if (got.method === undefined && asked.delete(got.id)) message("<-", JSON.stringify(got))
+      if (got.method === undefined && asked.delete(got.id)) answered(got)
       receive(got, ...more)
     }
   }

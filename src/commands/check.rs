@@ -52,8 +52,8 @@ fn check(settings: &Settings, env: &Environment, out: &mut dyn Write) -> Result<
 fn show_settings(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "callgate {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "decisions   {}", decides(settings))?;
-    writeln!(out, "fail mode   {:?}", settings.fail_mode)?;
-    writeln!(out, "redaction   {:?}, engine {:?}", settings.redact_responses, settings.redact_engine)?;
+    writeln!(out, "fail mode   {}", settings.fail_mode)?;
+    writeln!(out, "redaction   {}, engine {}", settings.redact_responses, settings.redact_engine)?;
     writeln!(out, "audit       {}", audits(settings))?;
     writeln!(out, "state       {}", settings.state_dir.display())?;
     for note in &settings.notes {

@@ -74,8 +74,8 @@ fn introduce(settings: &Settings) {
 /// Who decides, for a person.
 pub(super) fn decides(settings: &Settings) -> String {
     match settings.pdp {
-        Pdp::Embedded => "embedded engine".into(),
-        Pdp::Axonflow => format!("AxonFlow at {}", settings.platform.endpoint),
+        Pdp::Embedded => "embedded".into(),
+        Pdp::Axonflow => format!("axonflow, {}", settings.platform.endpoint),
     }
 }
 

@@ -4,6 +4,7 @@
 mod client;
 pub mod decision_service;
 mod ledger;
+mod screen;
 pub mod server;
 mod tour;
 

@@ -1,11 +1,12 @@
 //! `callgate demo`: a real proxy, two sample servers behind it and a client in front, step by step.
 //!
-//! Every step prints the line that was sent, the line that came back, and what it claims to show; a claim that does
-//! not hold fails the whole command.
+//! Every step prints what was sent, what came back, and what it claims to show; a claim that does not hold fails the
+//! whole command.
 
 use super::client::{Answer, Client};
 use super::decision_service::DecisionService;
 use super::ledger::Customer;
+use super::screen::Screen;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,6 @@ const BACKEND_POLL: Duration = Duration::from_millis(100);
 const CALLS_MEANWHILE: usize = 20;
 /// Lines of the proxy's log that are shown when a claim failed.
 const LOG_TAIL: usize = 20;
-/// Lines that one message may take on the screen.
-const LINES_PER_MESSAGE: usize = 4;
 
 /// How the tour is run.
 #[derive(Clone, Debug)]
@@ -44,7 +43,7 @@ impl Options {
 pub fn run(options: &Options, out: &mut dyn Write) -> io::Result<bool> {
     let folder = tempfile::tempdir()?;
     let mut tour = Tour {
-        screen: Screen { out, width: options.width.max(60), step: 0, failed: 0 },
+        screen: Screen::new(out, options.width),
         program: options.program.clone(),
         folder: folder.path().to_owned(),
         calls: 0,
@@ -113,12 +112,13 @@ impl Tour<'_> {
         self.folder.join(name).to_string_lossy().into_owned()
     }
 
-    /// One call, shown as it went over the wire.
+    /// One call, shown.
     fn call(&mut self, client: &mut Client, tool: &str, arguments: &Value) -> io::Result<Answer> {
         self.calls += 1;
-        let (id, sent) = client.request("tools/call", &json!({"name": tool, "arguments": arguments}))?;
+        let (id, _) = client.request("tools/call", &json!({"name": tool, "arguments": arguments}))?;
         let got = client.answer(id)?;
-        self.screen.exchange(&sent, &got.line)?;
+        self.screen.call(tool, arguments)?;
+        self.screen.answer(&got.message)?;
         Ok(got)
     }
 
@@ -130,14 +130,14 @@ impl Tour<'_> {
     }
 
     /// Asks for the tools until both servers' are listed: they start while the client already talks.
-    fn await_tools(&mut self, client: &mut Client) -> io::Result<(String, Vec<String>)> {
+    fn await_tools(&mut self, client: &mut Client) -> io::Result<Vec<String>> {
         let deadline = Instant::now() + BACKEND_DEADLINE;
         loop {
-            let (id, sent) = client.request("tools/list", &json!({}))?;
+            let (id, _) = client.request("tools/list", &json!({}))?;
             let names = tool_names(&client.answer(id)?.message);
             let both = ["crm__find_customer", "ledger__find_customer"];
             if both.iter().all(|name| names.iter().any(|known| known == name)) || Instant::now() > deadline {
-                return Ok((sent, names));
+                return Ok(names);
             }
             std::thread::sleep(BACKEND_POLL);
         }
@@ -145,8 +145,8 @@ impl Tour<'_> {
 
     fn tools(&mut self, client: &mut Client) -> io::Result<()> {
         self.screen.heading("Two servers, one list of tools")?;
-        let (sent, names) = self.await_tools(client)?;
-        self.screen.text("->", &sent)?;
+        let names = self.await_tools(client)?;
+        self.screen.text("->", "tools/list")?;
         self.screen.text("<-", &names.join(", "))?;
         let count = |id: &str| names.iter().filter(|name| name.starts_with(id)).count();
         let same = count("crm__") == count("ledger__") && count("crm__") > 0;
@@ -180,8 +180,10 @@ impl Tour<'_> {
     fn slow(&mut self, client: &mut Client) -> io::Result<()> {
         self.screen.heading("A slow call holds nobody up")?;
         self.calls += 1;
-        let report = json!({"name": "ledger__run_report", "arguments": {"seconds": 2}});
-        let (slow, sent) = client.request("tools/call", &report)?;
+        let arguments = json!({"seconds": 2});
+        let report = json!({"name": "ledger__run_report", "arguments": arguments});
+        let (slow, _) = client.request("tools/call", &report)?;
+        self.screen.call("ledger__run_report", &arguments)?;
         let mut answered = 0;
         for _ in 0..CALLS_MEANWHILE {
             let got = self.quiet_call(client, "ledger__list_orders", &json!({"customer_id": "CUST-002"}))?;
@@ -189,7 +191,7 @@ impl Tour<'_> {
         }
         let passed = answered == CALLS_MEANWHILE && !client.has_come(slow);
         let got = client.answer(slow)?;
-        self.screen.exchange(&sent, &got.line)?;
+        self.screen.answer(&got.message)?;
         self.screen
             .claim(passed, &format!("{CALLS_MEANWHILE} calls to the same server were answered before it"))?;
         self.screen.claim(got.has_result(), "the slow answer came, too")
@@ -211,7 +213,6 @@ impl Tour<'_> {
             }
             std::thread::sleep(BACKEND_POLL);
         };
-        self.screen.text("<-", &back.line)?;
         self.screen.claim(back.has_result(), "the dead server was started again and answers")
     }
 
@@ -240,9 +241,9 @@ impl Tour<'_> {
         self.screen.heading("One audit row for every call")?;
         let text = std::fs::read_to_string(self.folder.join("audit.jsonl"))?;
         let rows: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let last = rows.len().saturating_sub(4);
-        for row in &rows[last..] {
-            self.screen.text("  ", &row.to_string())?;
+        self.screen.rows(&rows)?;
+        if let Some(line) = text.lines().last() {
+            self.screen.text("", &format!("the last one in full: {line}"))?;
         }
         let complete = rows.len() == self.calls;
         self.screen
@@ -259,7 +260,7 @@ impl Tour<'_> {
     }
 
     fn verdict(&mut self) -> io::Result<bool> {
-        let failed = self.screen.failed;
+        let failed = self.screen.failed();
         if failed == 0 {
             writeln!(self.screen.out, "\nEvery claim held.")?;
             return Ok(true);
@@ -273,56 +274,6 @@ impl Tour<'_> {
         }
         Ok(false)
     }
-}
-
-/// What the person sees.
-struct Screen<'out> {
-    out: &'out mut dyn Write,
-    width: usize,
-    step: usize,
-    failed: usize,
-}
-
-impl Screen<'_> {
-    fn part(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "\n== {text} ==")
-    }
-
-    fn heading(&mut self, text: &str) -> io::Result<()> {
-        self.step += 1;
-        writeln!(self.out, "\n{}. {text}", self.step)
-    }
-
-    fn exchange(&mut self, sent: &str, got: &str) -> io::Result<()> {
-        self.text("->", sent)?;
-        self.text("<-", got)
-    }
-
-    /// `text` over a few lines of the screen's width; the rest is left away and says so.
-    fn text(&mut self, mark: &str, text: &str) -> io::Result<()> {
-        for (number, line) in wrapped(text, self.width - 6).iter().enumerate() {
-            writeln!(self.out, "   {} {line}", if number == 0 { mark } else { "  " })?;
-        }
-        Ok(())
-    }
-
-    fn claim(&mut self, holds: bool, text: &str) -> io::Result<()> {
-        self.failed += usize::from(!holds);
-        writeln!(self.out, "   {} {text}", if holds { "ok    " } else { "FAILED" })
-    }
-}
-
-/// `text` in at most [`LINES_PER_MESSAGE`] pieces of `width` characters; the last ends in dots when there is more.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    let mut lines: Vec<String> =
-        characters.chunks(width).take(LINES_PER_MESSAGE).map(|line| line.iter().collect()).collect();
-    if characters.len() > width * LINES_PER_MESSAGE
-        && let Some(last) = lines.last_mut()
-    {
-        *last = last.chars().take(width.saturating_sub(3)).collect::<String>() + "...";
-    }
-    lines
 }
 
 fn tool_names(answer: &Value) -> Vec<String> {
@@ -340,15 +291,6 @@ fn tail(path: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn long_messages_are_cut_visibly_and_short_ones_kept() {
-        assert_eq!(wrapped("abc", 10), ["abc"]);
-        assert_eq!(wrapped(&"x".repeat(15), 10), ["x".repeat(10), "x".repeat(5)]);
-        let cut = wrapped(&"é".repeat(100), 10);
-        assert_eq!(cut.len(), LINES_PER_MESSAGE);
-        assert_eq!(cut.last().unwrap(), &("é".repeat(7) + "..."));
-    }
 
     #[test]
     fn a_claim_that_fails_fails_the_tour_and_shows_why() {

@@ -1,59 +1,63 @@
 //! How many records an answer holds: the AxonFlow contract, section 7.2.
 
-use serde::Deserialize;
+use callgate_actors::wire::skim;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
-
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow, rename = "structuredContent")]
-    structured: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    text: Option<&'a RawValue>,
-}
 
 /// The records in a `result` of `tools/call`: the length of `structuredContent` if that is an array; else the sum
 /// of the lengths of the text blocks that hold a JSON array; else the number of content blocks. 0 for no result
 /// and for one that is no such object.
 ///
-/// Nothing is built and only text that starts with `[` is unescaped; the cost is a few passes over the bytes.
+/// The result is skimmed, since whoever passes it on has checked it; only text that starts with `[` is unescaped
+/// and read, because any text may start so.
 pub fn record_count(result: &[u8]) -> u64 {
-    let Ok(answer) = serde_json::from_slice::<Answer<'_>>(result) else { return 0 };
-    if let Some(records) = answer.structured.and_then(|structured| list_len(structured.get())) {
-        return records;
+    let (mut structured, mut content) = (None, None);
+    let shaped = skim::members(result, |key, value| match &result[key] {
+        b"structuredContent" => structured = Some(value),
+        b"content" => content = Some(value),
+        _ => {}
+    });
+    if shaped.is_none() {
+        return 0;
     }
-    let blocks: Vec<&RawValue> =
-        answer.content.and_then(|content| serde_json::from_str(content.get()).ok()).unwrap_or_default();
-    let records = blocks.iter().filter_map(|block| list_in(block.get())).reduce(|sum, records| sum + records);
+    if let Some(records) = structured.and_then(|span| elements(&result[span]).map(|records| records.len())) {
+        return records as u64;
+    }
+    let content = content.map_or(&[][..], |span| &result[span]);
+    let blocks = elements(content).unwrap_or_default();
+    let records = blocks.iter().filter_map(|block| list_in(block)).reduce(|sum, records| sum + records);
     records.unwrap_or(blocks.len() as u64)
 }
 
+/// The elements of a JSON array; `None` for any other value.
+fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut elements = Vec::new();
+    skim::elements(json, |span| elements.push(&json[span]))?;
+    Some(elements)
+}
+
 /// The length of the JSON array in a text block's text.
-fn list_in(block: &str) -> Option<u64> {
-    let block: Block<'_> = serde_json::from_str(block).ok()?;
-    let text = block.text?.get();
-    if block.kind?.get() != "\"text\"" || !may_hold_list(text) {
+fn list_in(block: &[u8]) -> Option<u64> {
+    let (mut kind, mut text) = (None, None);
+    skim::members(block, |key, value| match &block[key] {
+        b"type" => kind = Some(value),
+        b"text" => text = Some(value),
+        _ => {}
+    })?;
+    let text = &block[text?];
+    if &block[kind?] != b"\"text\"" || !may_hold_list(text) {
         return None;
     }
-    let text: String = serde_json::from_str(text).ok()?;
-    list_len(text.trim_ascii())
+    list_len(skim::string(text)?.trim_ascii())
 }
 
 /// Whether a JSON string, as it stands in the message, may start with `[` behind white space.
-fn may_hold_list(quoted: &str) -> bool {
-    let mut rest = quoted.strip_prefix('"').unwrap_or_default();
-    while let Some(next) = [" ", "\\n", "\\r", "\\t"].iter().find_map(|space| rest.strip_prefix(space)) {
+fn may_hold_list(quoted: &[u8]) -> bool {
+    let mut rest = quoted.strip_prefix(b"\"").unwrap_or_default();
+    let spaces = [&b" "[..], b"\\n", b"\\r", b"\\t"];
+    while let Some(next) = spaces.iter().find_map(|space| rest.strip_prefix(*space)) {
         rest = next;
     }
-    rest.starts_with('[') || rest.starts_with("\\u")
+    rest.starts_with(b"[") || rest.starts_with(b"\\u")
 }
 
 /// The length of a JSON array; `None` for any other value.

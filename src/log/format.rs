@@ -29,7 +29,9 @@ where
         let (colour, plain) = if self.colours { (colour(level), "\u{1b}[0m") } else { ("", "") };
         let target = brief(event.metadata().target());
         write!(writer, "{} {colour}{level:>5}{plain} {target}: ", now())?;
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        let spans = context.event_scope().into_iter().flat_map(|scope| scope.from_root());
+        // The actor library puts each of its actors into a span, by a number that tells nobody anything.
+        for span in spans.filter(|span| !span.metadata().target().starts_with("ractor")) {
             writer.write_str(span.name())?;
             if let Some(fields) = span.extensions().get::<FormattedFields<Fields>>()
                 && !fields.is_empty()

@@ -36,17 +36,18 @@ pub(super) struct Triggers {
 }
 
 impl Triggers {
-    pub(super) fn new(policies: &[Policy]) -> Result<Self, regex::Error> {
+    pub(super) fn new<'a>(policies: impl ExactSizeIterator<Item = &'a Policy>) -> Result<Self, regex::Error> {
         let mut owners = Vec::new();
         let mut texts = Vec::new();
-        for (at, policy) in policies.iter().enumerate() {
+        let count = policies.len();
+        for (at, policy) in policies.enumerate() {
             if !policy.detect.patterns.is_empty() {
                 owners.push(at);
                 texts.push(expand(&policy.detect.trigger));
             }
         }
         for (at, wake) in WAKE.iter().enumerate() {
-            owners.push(policies.len() + at);
+            owners.push(count + at);
             texts.push(expand(wake));
         }
         let mut distinct = texts.clone();

@@ -8,12 +8,14 @@ use super::signal::{Signal, Signals};
 use super::texts::Texts;
 use super::understand;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// The compiled catalogue and what is done about its findings.
 pub struct Engine {
     rows: Vec<Row>,
-    triggers: Triggers,
+    /// Compiled when first needed, which a start need not wait for.
+    triggers: OnceLock<Option<Triggers>>,
     posture: Posture,
 }
 
@@ -43,15 +45,13 @@ impl Engine {
     /// These policies under `posture`.
     ///
     /// # Errors
-    /// Triggers that do not compile, or a check that there is not.
+    /// A check that there is not.
     pub fn new(policies: Vec<Policy>, posture: Posture) -> Result<Self, CatalogueError> {
         let broken = |what: String| CatalogueError {
             file: "(all)".into(),
             what,
             way_out: "correct the expression or the name",
         };
-        let triggers = Triggers::new(&policies)
-            .map_err(|error| broken(format!("a trigger does not compile: {error}")))?;
         let mut rows = Vec::with_capacity(policies.len());
         for policy in policies {
             let patterns = policy.detect.patterns.iter().map(Compiled::new).collect::<Result<_, _>>();
@@ -59,11 +59,18 @@ impl Engine {
                 .map_err(|name| broken(format!("policy {}: there is no check {name:?}", policy.policy_id)))?;
             rows.push(Row { policy, patterns });
         }
-        Ok(Self { rows, triggers, posture })
+        Ok(Self { rows, triggers: OnceLock::new(), posture })
+    }
+
+    /// `None` if they do not compile, which the tests exclude for the shipped ones.
+    fn triggers(&self) -> Option<&Triggers> {
+        let compile = || Triggers::new(self.rows.iter().map(|row| &row.policy)).ok();
+        self.triggers.get_or_init(compile).as_ref()
     }
 
     /// Compiles everything now: some milliseconds, better spent on a thread that nobody waits for.
     pub fn warm(&self) {
+        self.triggers();
         for pattern in self.rows.iter().flat_map(|row| &row.patterns) {
             pattern.regex();
         }
@@ -95,10 +102,13 @@ impl Engine {
         personal_data: &BTreeMap<&'static str, u32>,
         phase: Phase,
     ) -> Vec<Match<'_>> {
-        if personal_data.is_empty() && !texts.blocks().any(|block| self.triggers.wakes_anything(block)) {
+        let triggers = self.triggers();
+        let wakes = |block| triggers.is_none_or(|triggers| triggers.wakes_anything(block));
+        if personal_data.is_empty() && !texts.blocks().any(wakes) {
             return Vec::new();
         }
-        let mut hits = vec![false; self.rows.len()];
+        // Policies that cannot be asked find everything.
+        let mut hits = vec![triggers.is_none(); self.rows.len()];
         let mut signals = Signals::default();
         for text in texts.each() {
             self.ask(text, Scope::Each, &mut hits, &mut signals);
@@ -122,7 +132,7 @@ impl Engine {
 
     fn ask(&self, text: &str, scope: Scope, hits: &mut [bool], signals: &mut Signals) {
         let bytes = text.as_bytes();
-        for woken in self.triggers.woken(bytes) {
+        for woken in self.triggers().into_iter().flat_map(|triggers| triggers.woken(bytes)) {
             let Some(row) = self.rows.get(woken) else {
                 understand::understand(woken - self.rows.len(), text, scope, signals);
                 continue;

@@ -95,6 +95,8 @@ const CLASS: [u8; 256] = {
 /// Strings up to this length are read byte by byte; searching by vector pays for longer ones only.
 const SHORT: usize = 32;
 const BLOCK: usize = 32;
+const WIDE: usize = 4 * BLOCK;
+const _: () = assert!(WIDE <= u8::MAX as usize);
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
@@ -222,33 +224,51 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Looks at the raw bytes of a string in blocks that the compiler turns into vector code. Eight digits with single
-/// separators span at most 15 bytes, so they lie in one block or in two neighbours.
+/// Looks at the raw bytes of a string, one question after the other and [`WIDE`] bytes at a time: each of these loops
+/// becomes vector code whose sum is taken once at its end.
+///
+/// Eight digits with single separators span at most 15 bytes, so they lie in one block or in two neighbours. Where a
+/// whole stretch and the one before it have fewer digits than that together, no block needs a look of its own.
 fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
-    let (blocks, tail) = raw.as_chunks::<BLOCK>();
-    let mut last = [b' '; BLOCK];
+    let (stretches, tail) = raw.as_chunks::<WIDE>();
+    let mut last = [b' '; WIDE];
     last[..tail.len()].copy_from_slice(tail);
-    let mut previous = 0u8;
+    let mut before: &[u8] = &[];
+    let mut digits_before = 0;
     let mut dense = false;
-    let mut control = 0u8;
+    let mut lowest = u8::MAX;
     let mut at_sign = 0u8;
     let mut bracket = 0u8;
-    for block in blocks.iter().chain(std::iter::once(&last)) {
-        let mut digits = 0u8;
-        for &byte in block {
-            digits += u8::from(byte.wrapping_sub(b'0') < 10);
-            control |= u8::from(byte < 0x20);
-            at_sign |= u8::from(byte == b'@');
-            bracket |= u8::from(byte == b'[');
+    for stretch in stretches.iter().chain(std::iter::once(&last)) {
+        lowest = lowest.min(stretch.iter().copied().min().unwrap_or(lowest));
+        at_sign |= stretch.iter().fold(0, |seen, byte| seen | u8::from(*byte == b'@'));
+        bracket |= stretch.iter().fold(0, |seen, byte| seen | u8::from(*byte == b'['));
+        let digits = count_digits(stretch);
+        if !dense && digits_before + digits >= MIN_DIGITS {
+            dense = is_dense(before, stretch);
         }
-        dense |= usize::from(previous + digits) >= MIN_DIGITS;
-        previous = digits;
+        digits_before = digits;
+        before = &stretch[WIDE - BLOCK..];
     }
-    if control != 0 {
+    if lowest < 0x20 {
         let at = raw.iter().position(|&byte| byte < 0x20).unwrap_or(0);
         return Err(Malformed::new(offset + at, "a control character in a string must be escaped"));
     }
     Ok(Glance(u8::from(dense) * Glance::DIGITS + at_sign * Glance::AT_SIGN + bracket * Glance::BRACKET))
+}
+
+/// At most [`WIDE`] bytes, so the sum fits.
+fn count_digits(bytes: &[u8]) -> usize {
+    usize::from(bytes.iter().map(|byte| u8::from(byte.wrapping_sub(b'0') < 10)).sum::<u8>())
+}
+
+/// Whether a block of the stretch, together with the one before it, has enough digits.
+fn is_dense(before: &[u8], stretch: &[u8; WIDE]) -> bool {
+    let mut previous = count_digits(before);
+    stretch.as_chunks::<BLOCK>().0.iter().any(|block| {
+        let digits = count_digits(block);
+        std::mem::replace(&mut previous, digits) + digits >= MIN_DIGITS
+    })
 }
 
 /// The same glance for plain text, in which control characters may stand.
@@ -268,7 +288,8 @@ pub(super) fn glance_at_text(text: &[u8]) -> Glance {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lexer, Malformed};
+    use super::{BLOCK, Glance, Lexer, MIN_DIGITS, Malformed, glance};
+    use proptest::prelude::{Just, prop_assert_eq, prop_oneof, proptest};
 
     fn string(json: &str) -> Result<(bool, bool), Malformed> {
         Lexer::new(json.as_bytes()).string().map(|text| (text.escaped, text.glance.suspicious()))
@@ -287,6 +308,25 @@ mod tests {
         for offset in 0..150 {
             let json = format!("\"{}1 2-3 4.5 6 7 8{}\"", "x".repeat(offset), "y".repeat(40));
             assert_eq!(string(&json), Ok((false, true)), "{offset}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_glance_is_the_one_over_blocks(
+            raw in proptest::collection::vec(
+                prop_oneof![20 => Just(b'a'), 2 => Just(b'7'), 1 => Just(b'@'), 1 => Just(b'[')], 0..600
+            )
+        ) {
+            let digits: Vec<usize> =
+                raw.chunks(BLOCK).map(|block| block.iter().filter(|byte| byte.is_ascii_digit()).count()).collect();
+            let alone = digits.iter().any(|count| *count >= MIN_DIGITS);
+            let dense = alone || digits.windows(2).any(|pair| pair[0] + pair[1] >= MIN_DIGITS);
+            let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+            let expected = flag(dense, Glance::DIGITS)
+                | flag(raw.contains(&b'@'), Glance::AT_SIGN)
+                | flag(raw.contains(&b'['), Glance::BRACKET);
+            prop_assert_eq!(glance(&raw, 0), Ok(Glance(expected)));
         }
     }
 

@@ -4,6 +4,7 @@ use super::reader::Wrong;
 use crate::fault::quoted;
 use crate::policy::model::Action;
 use crate::policy::posture::Profile;
+use std::fmt;
 
 /// Who decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,9 @@ pub enum RedactEngine {
 /// How sure a run of digits must be to count as a payment card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardMatch {
-    /// Whatever passes the check digit.
+    /// Any 13 to 19 digits in one piece or printed as on a card.
     Loose,
-    /// Only what also carries a known issuer's prefix and length.
+    /// Only what passes the check digit and carries a known issuer's prefix and length.
     Precise,
 }
 
@@ -90,6 +91,29 @@ pub(super) const CODE_ACTION: &[(&str, Action)] = &[
 /// `None` is `auto`.
 pub(super) const PDP: &[(&str, Option<Pdp>)] =
     &[("auto", None), ("embedded", Some(Pdp::Embedded)), ("axonflow", Some(Pdp::Axonflow))];
+
+impl fmt::Display for FailMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Open { "open" } else { "closed" })
+    }
+}
+
+impl fmt::Display for RedactResponses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(REDACT_RESPONSES, self))
+    }
+}
+
+impl fmt::Display for RedactEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(REDACT_ENGINE, self))
+    }
+}
+
+/// The first word for a value.
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, known)| known == value).map_or("", |(word, _)| word)
+}
 
 /// One of a few words, in any case.
 pub(super) fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, Wrong> {

@@ -61,3 +61,15 @@ fn secrets_are_never_shown() {
     let (_, stdout, stderr) = setup.run(&["check"]);
     assert!(!stdout.contains("s3cret") && !stderr.contains("s3cret"), "{stdout}{stderr}");
 }
+
+#[test]
+fn w51_what_is_only_asserted_is_called_so() {
+    let (code, stdout, _) = Setup::new().run(&["--help"]);
+    assert_eq!(code, Some(0));
+    let leader = stdout.split("AXONFLOW_LEADER_EMAIL").nth(1).unwrap_or_default();
+    let about_leader: String = leader.split_whitespace().take(16).collect::<Vec<_>>().join(" ");
+    assert!(about_leader.contains("asserted, not proven"), "{about_leader}");
+    let session = stdout.split("AXONFLOW_SESSION_ID").nth(1).unwrap_or_default();
+    let about_session: String = session.split_whitespace().take(16).collect::<Vec<_>>().join(" ");
+    assert!(about_session.contains("new for every process"), "{about_session}");
+}

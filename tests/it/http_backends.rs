@@ -43,7 +43,12 @@ fn w28_a_lost_session_is_opened_again_once() {
     let ids: Vec<i64> =
         (0..5).map(|n| gate.start_call("count", &json!({"effect": format!("e{n}")}))).collect();
     for id in ids {
-        assert!(gate.reply(id).is_ok(), "a clean 404 never reached the tool, so the call is sent again");
+        let reply = gate.reply(id);
+        assert!(
+            reply.is_ok(),
+            "a clean 404 never reached the tool, so the call is sent again: {}",
+            reply.raw
+        );
     }
     let mut effects = gate.effects("h");
     effects.sort();

@@ -1,10 +1,11 @@
 //! The proxy from outside: a raw client in front, stub servers behind, a stub decision service beside it.
 //!
-//! Tests named `w01_…` to `w60_…` stand for one known weakness each of an earlier proxy of this kind.
+//! Tests named `w01_…` to `w63_…` stand for one known weakness each of an earlier proxy of this kind.
 #![allow(clippy::expect_used, reason = "a test says by a panic what it missed")]
 
 mod audit;
 mod backends;
+mod bundle;
 mod commands;
 mod enforcement;
 mod front;
@@ -17,3 +18,4 @@ mod remote_pdp;
 mod shutdown;
 mod stubs;
 mod supervision;
+mod tidy;

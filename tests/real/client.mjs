@@ -67,6 +67,7 @@ async function listAll(method, key) {
 const tools = () => listAll("listTools", "tools");
 
 const known = {
+  introduced: () => ({ capabilities: client.getServerCapabilities(), instructions: client.getInstructions() }),
   // Waits until all these tools are listed: backends start in parallel, and some servers add tools late.
   async wait({ tools: wanted }) {
     return until(`tools ${wanted}`, async () => {
@@ -120,6 +121,8 @@ const known = {
     const rising = seen.every((step, at) => at === 0 || step.progress > seen[at - 1].progress);
     return { result, first: seen[0], rising };
   },
+  // A request that the server refuses.
+  refused: ({ scenario: [name, params] }) => known[name](params),
   async cancel(params) {
     const controller = new AbortController();
     const call = client.callTool(params, undefined, { signal: controller.signal, onprogress: () => controller.abort("enough") });

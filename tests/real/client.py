@@ -75,6 +75,9 @@ class Scenarios:
             if cursor is None:
                 return entries
 
+    async def introduced(self):
+        return {key: plain(self.session.initialize_result)[key] for key in ("capabilities", "instructions")}
+
     async def wait(self, tools):
         async def listed():
             names = await self.tool_names()
@@ -88,7 +91,7 @@ class Scenarios:
     async def tool_names(self):
         return [tool["name"] for tool in await self.tools()]
 
-    async def call(self, name, arguments):
+    async def call(self, name, arguments=None):
         return plain(await self.session.call_tool(name, arguments))
 
     async def call_until_ok(self, name, arguments):
@@ -164,6 +167,11 @@ class Scenarios:
         result = plain(await self.session.call_tool(name, arguments, progress_callback=step))
         rising = all(a["progress"] < b["progress"] for a, b in zip(seen, seen[1:]))
         return {"result": result, "first": seen[0], "rising": rising}
+
+    async def refused(self, scenario):
+        """A request that the server refuses."""
+        name, params = scenario
+        return await getattr(self, name)(**params)
 
     async def cancel(self, name, arguments):
         async with anyio.create_task_group() as group:

@@ -50,6 +50,11 @@ impl Server {
         Self::node("memory", &[]).env("MEMORY_FILE_PATH", file)
     }
 
+    /// Output schemas as strict as they can be.
+    pub(crate) fn strict() -> Self {
+        Self::new("node", &[&folder().join("strict-server.mjs").display().to_string()])
+    }
+
     /// One git repository.
     pub(crate) fn git(repository: &str) -> Self {
         Self::new(installed(".venv/bin/mcp-server-git"), &["--repository", repository])

@@ -6,5 +6,6 @@
 #[path = "../it/harness/mod.rs"]
 mod harness;
 mod install;
+mod masked;
 mod parity;
 mod several;

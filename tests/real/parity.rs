@@ -19,13 +19,18 @@ fn assert_equal(server: impl Fn(&str) -> Server, scenarios: &Value) {
         let behind = server(&folder("proxied"));
         let setup = setup.clone().backend(behind.entry("real", &setup));
         let proxied = client.proxied(&setup, scenarios);
+        let mut different = Vec::new();
         for ((scenario, direct), proxied) in
             scenarios.as_array().into_iter().flatten().zip(&direct).zip(&proxied)
         {
             let told = format!("{client:?}, {scenario}\n direct: {direct}\nproxied: {proxied}");
-            assert!(direct.get("result").is_some(), "{told}");
-            assert!(comparable(direct, &setup) == comparable(proxied, &setup), "{told}");
+            let is_to_fail = scenario[0] == "refused";
+            assert_eq!(direct.get("error").is_some(), is_to_fail, "{told}");
+            if comparable(direct, &setup) != comparable(proxied, &setup) {
+                different.push(told);
+            }
         }
+        assert!(different.is_empty(), "{}", different.join("\n"));
     }
 }
 
@@ -79,8 +84,37 @@ fn everything() {
         ["progress", {"name": "trigger-long-running-operation", "arguments": {"duration": 0.5, "steps": 5}}],
         ["cancel", {"name": "trigger-long-running-operation", "arguments": {"duration": 30, "steps": 60}}],
         call("get-sum", json!({"a": 1, "b": 1})),
+        call("get-sum", json!({"a": "one"})),
+        ["call", {"name": "get-tiny-image"}],
+        ["refused", {"scenario": ["prompt", {"name": "args-prompt", "arguments": {}}]}],
+        ["refused", {"scenario": ["read", {"uri": "demo://resource/dynamic/text/0"}]}],
+        ["refused", {"scenario": ["read", {"uri": "nowhere://at/all"}]}],
+        ["complete", {"ref": {"type": "ref/prompt", "name": "simple-prompt"}, "argument": {"name": "x", "value": ""}}],
+        ["refused", {"scenario": ["complete", {"ref": {"type": "ref/resource", "uri": "nowhere://{id}"}, "argument": {"name": "id", "value": ""}}]}],
     ]);
     assert_equal(|_| Server::everything(), &scenarios);
+}
+
+/// Once a server was seen, the proxy introduces itself as it: what it can do, and what it tells the model.
+#[test]
+fn introduction() {
+    for client in Client::ALL {
+        let setup = Setup::new();
+        let behind = Server::everything();
+        let scenarios = json!([["wait", {"tools": ["echo"]}], ["introduced", {}]]);
+        let direct = client.direct(&behind, &scenarios);
+        let setup = setup.clone().backend(behind.entry("real", &setup));
+        client.proxied(&setup, &scenarios);
+        let proxied = client.proxied(&setup, &scenarios);
+        let (direct, proxied) = (&direct[1]["result"], &proxied[1]["result"]);
+        let own = direct["instructions"].as_str().expect("the server has instructions");
+        let all = proxied["instructions"].as_str().expect("the proxy has instructions");
+        assert!(all.contains(own.trim()), "{client:?}\n{own}\n{all}");
+        let mut capabilities = direct["capabilities"].clone();
+        // Of all that the server can do, tasks (experimental in 2025-11-25) are not relayed, and so not offered.
+        capabilities.as_object_mut().expect("an object").remove("tasks");
+        assert_eq!(capabilities, proxied["capabilities"], "{client:?}");
+    }
 }
 
 #[test]

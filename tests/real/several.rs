@@ -137,6 +137,28 @@ fn a_server_killed_in_mid_call_disturbs_nobody_and_comes_back() {
 }
 
 #[test]
+fn a_question_and_a_log_entry_say_which_server_they_come_from() {
+    let gate = all()
+        .capabilities(json!({"elicitation": {}}))
+        .expecting("everything__trigger-elicitation-request")
+        .open();
+    let call = gate.start_call("everything__trigger-elicitation-request", &json!({}));
+    let question = gate.message("the question", |message| message.value["method"] == "elicitation/create");
+    let text = question.value["params"]["message"].as_str().unwrap_or_default();
+    assert!(text.starts_with("[everything] "), "{text:?}");
+    gate.send(
+        &json!({"jsonrpc": "2.0", "id": question.value["id"], "result": {"action": "decline"}}).to_string(),
+    );
+    assert!(gate.reply(call).is_ok());
+    let level = gate.request("logging/setLevel", &json!({"level": "debug"}));
+    assert!(gate.reply(level).is_ok());
+    assert!(gate.call("everything__toggle-simulated-logging", &json!({})).is_ok());
+    gate.notification("notifications/message", |params| {
+        params["logger"].as_str().is_some_and(|logger| logger.starts_with("everything"))
+    });
+}
+
+#[test]
 fn a_call_that_may_repeat_survives_its_server() {
     let gate = all().open();
     let id = gate.request(

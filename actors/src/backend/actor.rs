@@ -7,23 +7,27 @@
 //!
 //! The actor never starts its backend again: it ends, and the supervisor decides.
 
+mod asking;
+mod opening;
+mod over_http;
+mod receiving;
+mod sending;
+
 use super::catalogue::{Catalogue, List};
 use super::flood::Flood;
-use super::link::{Kind, Link, LinkSettings, request};
-use super::opening::{self, Listing};
-use super::pending::{FlowWaiter, OwnRequest, Pending, Waiter};
+use super::handshake::Listing;
+use super::link::{Kind, Link, LinkSettings};
+use super::pending::Pending;
 use super::{BackendHandle, Forward};
-use crate::front::{Asker, Front};
+use crate::front::Front;
 use crate::gate::{Gate, Permit};
-use crate::http::{Executed, Incoming};
-use crate::limits::{BACKEND_IN_FLIGHT, REFRESH_PAUSE, SILENT_TIMEOUTS, START_DEADLINE};
+use crate::http::Incoming;
+use crate::limits::{BACKEND_IN_FLIGHT, START_DEADLINE};
 use crate::ports::Launch;
 use crate::process::StopGrace;
-use crate::wire::envelope::{self, Body, Message};
+use crate::wire::envelope::Body;
 use crate::wire::frame::Frame;
-use crate::wire::skim;
-use crate::wire::splice::{set_member, splice};
-use crate::wire::write::{self, Line};
+use crate::wire::write::Line;
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +80,8 @@ pub enum BackendMessage {
     StartDeadlineDue,
     /// Lists that changed are to be read again.
     RefreshDue,
+    /// Answers that a lost HTTP session still owes are not waited for any longer.
+    DrainDue,
 }
 
 /// What a backend actor tells the supervisor.
@@ -151,6 +157,8 @@ pub struct Incarnation {
     noise: u64,
     silent_timeouts: u32,
     has_worked: bool,
+    /// The HTTP session is lost: nothing new is sent, and the incarnation ends with its last open request.
+    lost_session: Option<String>,
 }
 
 impl Actor for Backend {
@@ -178,6 +186,7 @@ impl Actor for Backend {
             noise: 0,
             silent_timeouts: 0,
             has_worked: false,
+            lost_session: None,
         })
     }
 
@@ -211,7 +220,7 @@ impl Incarnation {
             BackendMessage::Start => self.open(myself),
             BackendMessage::Frame(frame, place) => self.frame(myself, frame, place),
             BackendMessage::Http(incoming, place) => self.http(myself, *incoming, place),
-            BackendMessage::LinkClosed { why } => Err(self.closed(why)),
+            BackendMessage::LinkClosed { why } => Err(why),
             BackendMessage::Forward(forward) => {
                 self.forward(*forward);
                 Ok(())
@@ -233,524 +242,8 @@ impl Incarnation {
                 Err(format!("was not ready within {} s", START_DEADLINE.as_secs()))
             }
             BackendMessage::RefreshDue => self.refresh(),
+            BackendMessage::DrainDue => self.lost_session.take().map_or(Ok(()), Err),
         }
-    }
-
-    // ------------------------------------------------------------------------------------------------- opening
-
-    /// ## Idle => Opening
-    fn open(&mut self, myself: &ActorRef<BackendMessage>) -> Result<(), String> {
-        let client = self.start.front.client().ok_or("no client has opened the session")?;
-        let plan = self.start.launch.plan(&self.start.id).map_err(|error| error.to_string())?;
-        self.link = Some(Link::open(&plan, &self.start.link, &self.start.id, myself)?);
-        self.phase = Phase::Opening;
-        myself.send_after(START_DEADLINE, || BackendMessage::StartDeadlineDue);
-        let id = self.pending.next_id();
-        let params = opening::initialize_params(&client);
-        self.ask_own(OwnRequest::Initialize, Kind::Initialize(id), "initialize", Some(params))
-    }
-
-    /// ## Opening => Accepting
-    fn initialized(&mut self, answer: &Body) -> Result<(), String> {
-        let (catalogue, version) = opening::initialized(answer)?;
-        self.catalogue = catalogue;
-        self.phase = Phase::Accepting;
-        if let Some(Link::Http(connection)) = &self.link {
-            connection.negotiated(version);
-        }
-        self.send(Kind::Initialized, Line::notification("notifications/initialized", None))?;
-        match &self.link {
-            Some(Link::Http(_)) => Ok(()),
-            _ => self.list_all(),
-        }
-    }
-
-    /// ## Accepting => Listing
-    fn list_all(&mut self) -> Result<(), String> {
-        self.phase = Phase::Listing;
-        for list in List::ALL {
-            if self.catalogue.can(&[list.capability()]) {
-                self.ask_list(list)?;
-            }
-        }
-        self.ready_if_listed()
-    }
-
-    /// ## Listing => Ready
-    fn ready_if_listed(&mut self) -> Result<(), String> {
-        if self.phase != Phase::Listing || !self.listing.is_done() {
-            return Ok(());
-        }
-        self.phase = Phase::Ready;
-        self.restore()?;
-        (self.start.report)(Report::Ready(Arc::new(self.catalogue.clone())));
-        Ok(())
-    }
-
-    /// What the client had set before this incarnation began is set again.
-    fn restore(&mut self) -> Result<(), String> {
-        if let Some(level) = self.start.front.log_level()
-            && self.catalogue.can(&["logging"])
-        {
-            let restore = OwnRequest::Restore("logging/setLevel");
-            self.ask_own(restore, self.next_kind(), "logging/setLevel", Some(level))?;
-        }
-        for (_, own) in self.start.front.subscribed(&self.start.id) {
-            let mut params = b"{\"uri\":".to_vec();
-            write::string(&mut params, &own);
-            params.push(b'}');
-            let restore = OwnRequest::Restore("resources/subscribe");
-            self.ask_own(restore, self.next_kind(), "resources/subscribe", Some(params.into()))?;
-        }
-        Ok(())
-    }
-
-    fn ask_list(&mut self, list: List) -> Result<(), String> {
-        match self.listing.begin(list) {
-            Some(params) => self.ask_own(OwnRequest::Page(list), self.next_kind(), list.method(), params),
-            None => {
-                self.stale.insert(list);
-                Ok(())
-            }
-        }
-    }
-
-    fn page(&mut self, myself: &ActorRef<BackendMessage>, list: List, answer: &Body) -> Result<(), String> {
-        let before = self.catalogue.list(list).to_vec();
-        let start_id = self.start.id.clone();
-        if let Some(params) = self.listing.page(list, answer, &mut self.catalogue, &start_id) {
-            return self.ask_own(OwnRequest::Page(list), self.next_kind(), list.method(), Some(params));
-        }
-        if self.phase == Phase::Ready && self.catalogue.list(list) != before {
-            (self.start.report)(Report::Changed(Arc::new(self.catalogue.clone())));
-        }
-        if self.stale.contains(&list) {
-            self.refresh_soon(myself);
-        }
-        self.ready_if_listed()
-    }
-
-    // ------------------------------------------------------------------------------------------ toward the backend
-
-    fn forward(&mut self, forward: Forward) {
-        if self.phase != Phase::Ready || forward.reply.is_abandoned() {
-            return;
-        }
-        let Some(link) = &self.link else { return };
-        let line_number = link.next_line();
-        let id = self.pending.next_id();
-        let Forward { number, method, params, progress, activity, mut reply, permit } = forward;
-        let own_token = id.to_string();
-        let sent_params = match (&params, &progress) {
-            (Some(params), Some(token)) => {
-                Some(splice(params, &[(token.span.clone(), own_token.as_bytes())]).into())
-            }
-            _ => params,
-        };
-        reply.begin();
-        let waiter = FlowWaiter { number, reply, progress, activity, permit };
-        self.pending.insert(Waiter::Flow(waiter), line_number);
-        if self.send(Kind::Request(id), request(id, method, sent_params)).is_err()
-            && let Some(Waiter::Flow(flow)) = self.pending.take(id)
-        {
-            flow.answer(Err(super::Lost::NotSent("it takes no more requests now".into())));
-        }
-    }
-
-    fn abandon(&mut self, number: u64, reason: &str) {
-        let Some(id) = self.pending.abandon(number) else { return };
-        if let Some(Link::Http(connection)) = &self.link {
-            connection.cancel(id);
-        }
-        let mut params = format!("{{\"requestId\":{id},\"reason\":").into_bytes();
-        write::string(&mut params, reason);
-        params.push(b'}');
-        // A backend that takes no more lines will not be helped by a cancellation.
-        let _ = self.send(Kind::Notice, Line::notification("notifications/cancelled", Some(params.into())));
-    }
-
-    fn timed_out(&mut self, number: u64) -> Result<(), String> {
-        self.abandon(number, "no answer in time");
-        self.silent_timeouts += 1;
-        if self.silent_timeouts >= SILENT_TIMEOUTS && matches!(self.link, Some(Link::Child(_))) {
-            return Err(format!("gave no sign of life while {SILENT_TIMEOUTS} calls timed out"));
-        }
-        Ok(())
-    }
-
-    fn next_kind(&self) -> Kind {
-        Kind::Request(self.pending.next_id())
-    }
-
-    fn ask_own(
-        &mut self,
-        own: OwnRequest,
-        kind: Kind,
-        method: &'static str,
-        params: Option<Bytes>,
-    ) -> Result<(), String> {
-        let line = self.link.as_ref().map_or(0, Link::next_line);
-        let id = self.pending.insert(Waiter::Own(own), line);
-        self.send(kind, request(id, method, params))
-    }
-
-    fn send(&mut self, kind: Kind, line: Line) -> Result<(), String> {
-        let link = self.link.as_mut().ok_or("has no connection")?;
-        link.send(kind, line).map_err(|_| "does not read what it is sent".to_owned())
-    }
-
-    // ---------------------------------------------------------------------------------------- from the backend
-
-    fn frame(
-        &mut self,
-        myself: &ActorRef<BackendMessage>,
-        frame: Frame,
-        place: Permit,
-    ) -> Result<(), String> {
-        self.silent_timeouts = 0;
-        match frame {
-            Frame::Line(line) => self.message(myself, &line, place),
-            Frame::TooLong { prefix, len } => {
-                self.too_long(&prefix, len);
-                Ok(())
-            }
-        }
-    }
-
-    fn message(
-        &mut self,
-        myself: &ActorRef<BackendMessage>,
-        line: &Bytes,
-        place: Permit,
-    ) -> Result<(), String> {
-        match envelope::read_backend(line) {
-            Some(Message::Response { id, body }) => self.response(myself, &id, body),
-            Some(Message::Notification { method, params }) => {
-                self.flood.note(&self.start.id, place);
-                self.notification(myself, &method, params);
-                Ok(())
-            }
-            Some(Message::Request { id, method, params }) => {
-                self.flood.note(&self.start.id, place);
-                self.request(myself, id, &method, params)
-            }
-            None => self.batch_or_noise(myself, line, place),
-        }
-    }
-
-    /// MCP 2025-03-26 lets a server answer in batches; anything else is noise: a banner, a stray print.
-    fn batch_or_noise(
-        &mut self,
-        myself: &ActorRef<BackendMessage>,
-        line: &Bytes,
-        place: Permit,
-    ) -> Result<(), String> {
-        let mut parts = Vec::new();
-        let is_batch = skim::elements(line, |range| parts.push(line.slice(range))).is_some();
-        if !is_batch || parts.iter().any(|part| part.first() != Some(&b'{')) {
-            self.flood.note(&self.start.id, place);
-            self.noise(line);
-            return Ok(());
-        }
-        for part in &parts {
-            if let Some(Message::Response { id, body }) = envelope::read_backend(part) {
-                self.response(myself, &id, body)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn noise(&mut self, line: &[u8]) {
-        self.noise += 1;
-        if self.noise <= 3 || self.noise.is_power_of_two() {
-            let text = String::from_utf8_lossy(&line[..line.len().min(120)]);
-            let (backend, count) = (&self.start.id, self.noise);
-            tracing::warn!(%backend, count, "what it printed is no message: {}", text.escape_debug());
-        }
-    }
-
-    fn too_long(&mut self, prefix: &[u8], len: usize) {
-        let why = format!(
-            "answered with {len} bytes on one line, more than the limit of {}",
-            self.start.link.max_line
-        );
-        tracing::warn!(backend = %self.start.id, len, "a line is longer than the limit and was skipped");
-        // The prefix is cut, so the envelope cannot be read whole; the id stands before the body in practice.
-        let id = envelope_id_in(prefix).and_then(|raw| envelope::our_id(&raw));
-        if let Some(Waiter::Flow(flow)) = id.and_then(|id| self.pending.take(id)) {
-            flow.answer(Err(super::Lost::Unknown(why)));
-        }
-    }
-
-    fn response(&mut self, myself: &ActorRef<BackendMessage>, id: &[u8], body: Body) -> Result<(), String> {
-        let Some(waiter) = envelope::our_id(id).and_then(|id| self.pending.take(id)) else {
-            self.noise(id);
-            return Ok(());
-        };
-        match waiter {
-            Waiter::Flow(flow) => {
-                if !self.has_worked {
-                    self.has_worked = true;
-                    (self.start.report)(Report::Worked);
-                }
-                flow.answer(Ok(body));
-                Ok(())
-            }
-            Waiter::Own(OwnRequest::Initialize) => self.initialized(&body),
-            Waiter::Own(OwnRequest::Page(list)) => self.page(myself, list, &body),
-            Waiter::Own(OwnRequest::Restore(method)) => {
-                if let Body::Error(error) = body {
-                    let why = crate::wire::codes::message_of(&error);
-                    tracing::warn!(backend = %self.start.id, method, "could not be set again after the start: {why}");
-                }
-                Ok(())
-            }
-            Waiter::Zombie => {
-                tracing::info!(backend = %self.start.id, "answered a request that was taken back; it may have been executed");
-                Ok(())
-            }
-        }
-    }
-
-    fn notification(&mut self, myself: &ActorRef<BackendMessage>, method: &str, params: Option<Bytes>) {
-        let front = self.start.front.clone();
-        match method {
-            "notifications/progress" => self.progress(params),
-            "notifications/message" => {
-                front.notice(&self.start.id, method, params.map(|params| self.named_logger(params)))
-            }
-            "notifications/tools/list_changed" => self.changed(myself, &[List::Tools]),
-            "notifications/prompts/list_changed" => self.changed(myself, &[List::Prompts]),
-            "notifications/resources/list_changed" => {
-                self.changed(myself, &[List::Resources, List::Templates])
-            }
-            "notifications/resources/updated" => self.resource_updated(params),
-            "notifications/cancelled" => self.backend_cancels(params),
-            "notifications/elicitation/complete" => front.notice(&self.start.id, method, params),
-            _ if !self.start.is_one_of_several && self.phase == Phase::Ready => {
-                front.notice(&self.start.id, method, params);
-            }
-            _ => tracing::debug!(backend = %self.start.id, method, "an unknown notification was dropped"),
-        }
-    }
-
-    fn progress(&mut self, params: Option<Bytes>) {
-        let Some(params) = params else { return };
-        let Some(span) = skim::member(&params, "progressToken") else { return };
-        let Some(flow) = envelope::our_id(&params[span.clone()]).and_then(|id| self.pending.flow(id)) else {
-            return;
-        };
-        flow.activity.note();
-        if let Some(token) = &flow.progress {
-            let params = splice(&params, &[(span, &token.raw)]);
-            self.start.front.notice(&self.start.id, "notifications/progress", Some(params.into()));
-        }
-    }
-
-    /// With several backends the logger's name begins with the backend's id.
-    fn named_logger(&self, params: Bytes) -> Bytes {
-        if !self.start.is_one_of_several || params.first() != Some(&b'{') {
-            return params;
-        }
-        let own = skim::member(&params, "logger").and_then(|range| skim::string(&params[range]));
-        let name = own.map_or_else(|| self.start.id.to_string(), |own| format!("{}/{own}", self.start.id));
-        let mut raw = Vec::new();
-        write::string(&mut raw, &name);
-        set_member(&params, "logger", &raw).into()
-    }
-
-    fn changed(&mut self, myself: &ActorRef<BackendMessage>, lists: &[List]) {
-        if self.phase == Phase::Ready || self.phase == Phase::Listing {
-            self.stale.extend(lists);
-            self.refresh_soon(myself);
-        }
-    }
-
-    /// Many notices, one refresh.
-    fn refresh_soon(&mut self, myself: &ActorRef<BackendMessage>) {
-        if !self.refresh_is_due {
-            self.refresh_is_due = true;
-            myself.send_after(REFRESH_PAUSE, || BackendMessage::RefreshDue);
-        }
-    }
-
-    fn refresh(&mut self) -> Result<(), String> {
-        self.refresh_is_due = false;
-        for list in std::mem::take(&mut self.stale) {
-            if self.catalogue.can(&[list.capability()]) {
-                self.ask_list(list)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn resource_updated(&self, params: Option<Bytes>) {
-        let Some(params) = params else { return };
-        let Some(span) = skim::member(&params, "uri") else { return };
-        let Some(own) = skim::string(&params[span.clone()]) else { return };
-        for (exposed, _) in self.start.front.subscribed(&self.start.id).iter().filter(|(_, uri)| *uri == own)
-        {
-            let mut raw = Vec::new();
-            write::string(&mut raw, exposed);
-            let params = splice(&params, &[(span.clone(), &raw)]);
-            self.start.front.notice(&self.start.id, "notifications/resources/updated", Some(params.into()));
-        }
-    }
-
-    // ------------------------------------------------------------------------------- requests of the backend's
-
-    fn request(
-        &mut self,
-        myself: &ActorRef<BackendMessage>,
-        id: Bytes,
-        method: &str,
-        params: Option<Bytes>,
-    ) -> Result<(), String> {
-        if !envelope::is_id(&id) {
-            self.noise(&id);
-            return Ok(());
-        }
-        if method == "ping" {
-            return self.send(Kind::Notice, Line::result(&id, Bytes::from_static(b"{}")));
-        }
-        if self.asks.contains_key(&id) {
-            self.noise(&id);
-            return Ok(());
-        }
-        let params = params.map(|params| self.signed(method, params));
-        let asker = Box::new(BackendAsker { actor: myself.clone(), id: id.clone() });
-        match self.start.front.ask(&self.start.id, method, params, asker) {
-            Ok(ask) => {
-                self.asks.insert(id, ask);
-                self.waits_for_client.store(self.asks.len(), Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => self.send(Kind::Notice, Line::error(&id, error)),
-        }
-    }
-
-    /// A person must see which server asks: the client only knows the gate.
-    fn signed(&self, method: &str, params: Bytes) -> Bytes {
-        if method != "elicitation/create" || !self.start.is_one_of_several {
-            return params;
-        }
-        let Some(span) = skim::member(&params, "message") else { return params };
-        let Some(message) = skim::string(&params[span.clone()]) else { return params };
-        let mut raw = Vec::new();
-        write::string(&mut raw, &format!("[{}] {message}", self.start.id));
-        splice(&params, &[(span, &raw)]).into()
-    }
-
-    fn client_answered(&mut self, id: &Bytes, body: Body) -> Result<(), String> {
-        if self.asks.remove(id).is_none() {
-            return Ok(());
-        }
-        self.waits_for_client.store(self.asks.len(), Ordering::Relaxed);
-        let line = match body {
-            Body::Result(result) => Line::result(id, result),
-            Body::Error(error) => Line::error(id, error),
-        };
-        self.send(Kind::Notice, line)
-    }
-
-    fn backend_cancels(&mut self, params: Option<Bytes>) {
-        let Some(params) = params else { return };
-        let Some(span) = skim::member(&params, "requestId") else { return };
-        if let Some(ask) = self.asks.remove(&params[span]) {
-            self.waits_for_client.store(self.asks.len(), Ordering::Relaxed);
-            self.start.front.cancel_ask(ask, "the backend took its request back");
-        }
-    }
-
-    // --------------------------------------------------------------------------------------------------- HTTP
-
-    fn http(
-        &mut self,
-        myself: &ActorRef<BackendMessage>,
-        incoming: Incoming,
-        place: Permit,
-    ) -> Result<(), String> {
-        match incoming {
-            Incoming::Message { json, .. } => return self.message(myself, &json, place),
-            Incoming::Accepted => {
-                if let Some(Link::Http(connection)) = &self.link {
-                    connection.open_stream();
-                }
-            }
-            Incoming::StreamReady if self.phase == Phase::Accepting => return self.list_all(),
-            Incoming::StreamReady => {}
-            Incoming::NotSent { what, why } => return self.not_sent(myself, what, why),
-            Incoming::SessionGone { what, .. } => {
-                if let Some(id) = what.and_then(Kind::request) {
-                    self.lost(id, |why| super::Lost::NotSent(why), "its session expired".into());
-                }
-                return Err("its session expired".into());
-            }
-            Incoming::Failed { what, executed, why, server_said, .. } => {
-                let why = match server_said {
-                    // The server's own words are content; they reach the client through the redactor only.
-                    Some(said) => {
-                        tracing::debug!(backend = %self.start.id, "the server said: {}", said.escape_debug());
-                        why
-                    }
-                    None => why,
-                };
-                let make: fn(String) -> super::Lost = match executed {
-                    Executed::No => super::Lost::Refused,
-                    Executed::Possibly => super::Lost::Unknown,
-                };
-                return self.failed(what, make, why);
-            }
-        }
-        Ok(())
-    }
-
-    fn not_sent(
-        &mut self,
-        _myself: &ActorRef<BackendMessage>,
-        what: Kind,
-        why: String,
-    ) -> Result<(), String> {
-        if let Some(id) = what.request() {
-            self.lost(id, super::Lost::NotSent, why.clone());
-        }
-        // Nothing listens there any more: the supervisor tries again.
-        Err(why)
-    }
-
-    fn failed(&mut self, what: Kind, make: fn(String) -> super::Lost, why: String) -> Result<(), String> {
-        match what {
-            Kind::Initialize(_) | Kind::Initialized => Err(why),
-            Kind::Request(id) => {
-                if self.lost(id, make, why.clone()) {
-                    Ok(())
-                } else {
-                    Err(why)
-                }
-            }
-            Kind::Notice => {
-                tracing::debug!(backend = %self.start.id, "a notification was not accepted: {why}");
-                Ok(())
-            }
-        }
-    }
-
-    /// Ends a flow's request as lost. `false` when the request was the actor's own.
-    fn lost(&mut self, id: u64, make: impl FnOnce(String) -> super::Lost, why: String) -> bool {
-        match self.pending.take(id) {
-            Some(Waiter::Flow(flow)) => {
-                flow.answer(Err(make(why)));
-                true
-            }
-            Some(Waiter::Own(OwnRequest::Restore(_)) | Waiter::Zombie) | None => true,
-            Some(Waiter::Own(_)) => false,
-        }
-    }
-
-    // -------------------------------------------------------------------------------------------------- the end
-
-    fn closed(&self, why: String) -> String {
-        self.link.as_ref().and_then(Link::exit).unwrap_or(why)
     }
 
     /// Ends whatever is open. Does nothing the second time.
@@ -768,35 +261,5 @@ impl Incarnation {
                 tracing::debug!(backend = %id, "{how}");
             });
         }
-    }
-}
-
-/// The raw id in the cut beginning of a response.
-fn envelope_id_in(prefix: &[u8]) -> Option<Vec<u8>> {
-    let at = memchr::memmem::find(prefix, b"\"id\":")? + 5;
-    let rest = prefix.get(at..)?;
-    let digits: Vec<u8> = rest
-        .iter()
-        .copied()
-        .skip_while(|b| matches!(b, b' ' | b'"'))
-        .take_while(u8::is_ascii_digit)
-        .collect();
-    (!digits.is_empty()).then_some(digits)
-}
-
-/// A backend that waits for the client's answer.
-struct BackendAsker {
-    actor: ActorRef<BackendMessage>,
-    id: Bytes,
-}
-
-impl Asker for BackendAsker {
-    fn answered(self: Box<Self>, body: Body) {
-        let _ = self.actor.send_message(BackendMessage::ClientAnswered { id: self.id, body });
-    }
-
-    fn progress(&self, params: Bytes) {
-        let method = "notifications/progress";
-        let _ = self.actor.send_message(BackendMessage::Notify { method, params: Some(params) });
     }
 }

@@ -6,7 +6,6 @@ use crate::call::Hints;
 use crate::limits::{MAX_LIST_ENTRIES, MAX_PAGES};
 use crate::wire::{skim, write};
 use bytes::Bytes;
-use std::ops::Range;
 
 /// The version of the stored form; another one is not read.
 const FORMAT: &[u8] = b"1";
@@ -81,8 +80,6 @@ impl List {
 pub struct Entry {
     /// The decoded name, URI or URI template.
     pub name: String,
-    /// Where the raw JSON of the name stands in `raw`.
-    pub name_span: Range<usize>,
     /// The whole descriptor, raw JSON.
     pub raw: Bytes,
     /// For tools: the annotations that matter here.
@@ -92,13 +89,13 @@ pub struct Entry {
 impl Entry {
     fn read(list: List, raw: Bytes) -> Option<Entry> {
         let name_span = skim::member(&raw, list.name_member())?;
-        let name = skim::string(&raw[name_span.clone()])?;
+        let name = skim::string(&raw[name_span])?;
         let hint = |key| skim::path(&raw, &["annotations", key]).is_some_and(|range| &raw[range] == b"true");
         let hints = match list {
             List::Tools => Hints { read_only: hint("readOnlyHint"), idempotent: hint("idempotentHint") },
             _ => Hints::default(),
         };
-        Some(Entry { name, name_span, hints, raw })
+        Some(Entry { name, hints, raw })
     }
 }
 
@@ -188,7 +185,7 @@ impl Catalogue {
         for list in List::ALL {
             let raw = member(list.member())?;
             skim::elements(&raw, |range| {
-                catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range)))
+                catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range)));
             })?;
         }
         Some(catalogue)
@@ -282,7 +279,7 @@ mod tests {
     #[test]
     fn a_catalogue_survives_storing() {
         let raw = Bytes::from_static(br#"{"x":1.0,"name":"a\u0062","annotations":{"readOnlyHint":true}}"#);
-        let entry = Entry::read(List::Tools, raw.clone()).expect("an entry");
+        let entry = Entry::read(List::Tools, raw).expect("an entry");
         assert_eq!(entry.name, "ab");
         assert!(entry.hints.read_only && !entry.hints.idempotent);
         let catalogue = Catalogue {

@@ -7,10 +7,10 @@ use super::actor::BackendMessage;
 use crate::gate::Gate;
 use crate::guardian::Guardian;
 use crate::http::{self, HttpConnection, HttpLimits, Outgoing};
-use crate::limits::{BACKEND_LINES_QUEUED, BACKEND_OUT_QUEUE, HTTP_CLOSE};
+use crate::limits::{BACKEND_LINES_QUEUED, BACKEND_OUT_QUEUE, EXIT_NEWS, HTTP_CLOSE, LAST_OUTPUT};
 use crate::out::{self, Toward};
 use crate::ports::Plan;
-use crate::process::{self, Group, StopGrace};
+use crate::process::{self, Ended, Group, StopGrace};
 use crate::wire::frame::Framer;
 use crate::wire::write::Line;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStdin, ChildStdout};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How much is read from a child at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -44,7 +44,13 @@ pub(super) struct ChildLink {
     lines: mpsc::Sender<Line>,
     queued: u64,
     begun: Arc<AtomicU64>,
-    group: Group,
+    close: oneshot::Sender<Closing>,
+}
+
+/// A request to end a child, and where to say how it ended.
+struct Closing {
+    grace: StopGrace,
+    ended: oneshot::Sender<String>,
 }
 
 /// What a message is, for transports that must know.
@@ -63,8 +69,11 @@ impl Link {
                 let spawned =
                     process::spawn(plan, settings.guardian.as_ref()).map_err(|error| error.to_string())?;
                 tokio::spawn(super::stderr::drain(backend.clone(), spawned.stderr));
-                tokio::spawn(read(spawned.stdout, settings.max_line, actor.clone()));
-                Ok(Link::Child(ChildLink::over(spawned.stdin, spawned.group)))
+                let (news, exit) = watch::channel(None);
+                let (close, closing) = oneshot::channel();
+                tokio::spawn(keep(spawned.group, news, closing, actor.clone()));
+                tokio::spawn(read(spawned.stdout, settings.max_line, exit, actor.clone()));
+                Ok(Link::Child(ChildLink::over(spawned.stdin, close)))
             }
             Plan::Http(plan) => {
                 let (sender, receiver) = mpsc::channel(BACKEND_LINES_QUEUED);
@@ -105,21 +114,15 @@ impl Link {
         }
     }
 
-    /// How the child ended, when it has.
-    pub(super) fn exit(&self) -> Option<String> {
-        match self {
-            Link::Child(child) => child.group.exit_status().map(|ended| ended.to_string()),
-            Link::Http(_) => None,
-        }
-    }
-
     /// Ends the connection: a child's stdin is closed, then its group is ended in stages; an HTTP session is
     /// deleted. Returns how it ended.
     pub(super) async fn close(self, grace: StopGrace) -> String {
         match self {
             Link::Child(child) => {
                 drop(child.lines);
-                child.group.stop(grace).await
+                let (ended, how) = oneshot::channel();
+                let _ = child.close.send(Closing { grace, ended });
+                how.await.unwrap_or_else(|_| "killed".into())
             }
             Link::Http(connection) => {
                 connection.close(HTTP_CLOSE).await;
@@ -130,7 +133,7 @@ impl Link {
 }
 
 impl ChildLink {
-    fn over(stdin: ChildStdin, group: Group) -> Self {
+    fn over(stdin: ChildStdin, close: oneshot::Sender<Closing>) -> Self {
         let (lines, queue) = mpsc::channel(BACKEND_OUT_QUEUE);
         let begun = Arc::new(AtomicU64::new(0));
         let counter = begun.clone();
@@ -139,16 +142,50 @@ impl ChildLink {
             // A broken pipe needs no word here: the reader sees the end of the child's output.
             let _ = out::pump(queue, stdin, Toward::Backend, count).await;
         });
-        ChildLink { lines, queued: 0, begun, group }
+        ChildLink { lines, queued: 0, begun, close }
+    }
+}
+
+/// Owns the child's group until it is over. The end of the leader is the end of the backend, even when a process it
+/// left behind still holds the pipes. A link that vanishes without a word takes the group with it.
+async fn keep(
+    group: Group,
+    news: watch::Sender<Option<Ended>>,
+    mut closing: oneshot::Receiver<Closing>,
+    actor: ActorRef<BackendMessage>,
+) {
+    let asked = tokio::select! {
+        asked = &mut closing => asked,
+        ended = group.exited() => {
+            news.send_replace(Some(ended));
+            // What the leader wrote last is still in the pipe; the reader's word comes first when the pipe ends.
+            tokio::time::sleep(LAST_OUTPUT).await;
+            let _ = actor.send_message(BackendMessage::LinkClosed { why: ended.to_string() });
+            closing.await
+        }
+    };
+    if let Ok(Closing { grace, ended }) = asked {
+        let _ = ended.send(group.stop(grace).await);
     }
 }
 
 /// Reads the child's stdout to its end, one place per line: a child that floods waits on its own pipe.
-async fn read(stdout: ChildStdout, max_line: usize, actor: ActorRef<BackendMessage>) {
-    let why = match read_frames(stdout, max_line, &actor).await {
+async fn read(
+    stdout: ChildStdout,
+    max_line: usize,
+    mut exit: watch::Receiver<Option<Ended>>,
+    actor: ActorRef<BackendMessage>,
+) {
+    let mut why = match read_frames(stdout, max_line, &actor).await {
         Ok(()) => "closed its standard output".to_owned(),
         Err(error) => format!("its standard output cannot be read: {error}"),
     };
+    // The end of the pipe is usually the end of the child, which is heard of a moment later and says more.
+    if let Ok(Ok(ended)) = tokio::time::timeout(EXIT_NEWS, exit.wait_for(Option::is_some)).await
+        && let Some(ended) = *ended
+    {
+        why = ended.to_string();
+    }
     let _ = actor.send_message(BackendMessage::LinkClosed { why });
 }
 
@@ -162,7 +199,7 @@ async fn read_frames(
     loop {
         let read = stdout.read_buf(framer.spare(READ_BYTES)).await?;
         let ended = read == 0;
-        while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+        while let Some(frame) = framer.next_frame().or_else(|| if ended { framer.rest() } else { None }) {
             let Ok(place) = places.enter().await else { return Ok(()) };
             if actor.send_message(BackendMessage::Frame(frame, place)).is_err() {
                 return Ok(());

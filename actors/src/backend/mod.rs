@@ -6,14 +6,14 @@
 mod actor;
 pub mod catalogue;
 mod flood;
+mod handshake;
 mod link;
-mod opening;
 mod pending;
 mod stderr;
 
 pub use actor::{Backend, BackendMessage, Report, Start};
+pub use handshake::{VERSIONS, known_version};
 pub use link::LinkSettings;
-pub use opening::{VERSIONS, known_version};
 
 use crate::gate::{Gate, Permit};
 use crate::seat::AskError;

@@ -96,6 +96,11 @@ impl Pending {
         Some(id)
     }
 
+    /// Whether a flow waits.
+    pub(super) fn has_flows(&self) -> bool {
+        !self.numbers.is_empty()
+    }
+
     /// Ends every flow's request: lines up to `begun` may have left, later ones never did.
     pub(super) fn end_all(&mut self, begun: u64, why: &str) {
         self.numbers.clear();

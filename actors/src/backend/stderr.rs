@@ -14,7 +14,7 @@ pub(super) async fn drain(backend: Arc<str>, mut pipe: impl AsyncRead + Unpin) {
     let mut rate = Rate { second: Instant::now(), logged: 0, left_out: 0 };
     loop {
         let ended = !matches!(pipe.read_buf(framer.spare(8 * 1024)).await, Ok(read) if read > 0);
-        while let Some(frame) = framer.next().or_else(|| if ended { framer.rest() } else { None }) {
+        while let Some(frame) = framer.next_frame().or_else(|| if ended { framer.rest() } else { None }) {
             let (text, len) = match &frame {
                 Frame::Line(line) => (line, line.len()),
                 Frame::TooLong { prefix, len } => (prefix, *len),
@@ -22,13 +22,26 @@ pub(super) async fn drain(backend: Arc<str>, mut pipe: impl AsyncRead + Unpin) {
             if rate.allows(&backend, text.len()) {
                 let cut = if len > text.len() { " …" } else { "" };
                 let text = String::from_utf8_lossy(text);
-                tracing::info!(target: "backend", "[{backend}] {}{cut}", text.escape_debug());
+                tracing::info!(target: "backend", "[{backend}] {}{cut}", printable(&text));
             }
         }
         if ended {
             return rate.tell(&backend);
         }
     }
+}
+
+/// Control characters escaped, everything else as it was written.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 struct Rate {
@@ -53,5 +66,18 @@ impl Rate {
         if self.left_out > 0 {
             tracing::info!(target: "backend", "[{backend}] {} more lines on its standard error were left out", self.left_out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn only_control_characters_are_escaped() {
+        assert_eq!(
+            printable("said \"hi\" in C:\\x\u{1b}[2J\u{85}é"),
+            "said \"hi\" in C:\\x\\u{1b}[2J\\u{85}é"
+        );
     }
 }

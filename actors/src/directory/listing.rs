@@ -7,7 +7,7 @@ use crate::call::Hints;
 use crate::ports::{Carrier, Subject};
 use crate::redactor::Redactor;
 use crate::wire::splice::splice;
-use crate::wire::write;
+use crate::wire::{skim, write};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,16 +63,12 @@ fn show(
         List::Tools | List::Prompts => names.exposed(id, &entry.name),
         List::Resources | List::Templates => entry.name.clone(),
     };
-    let raw = if exposed == entry.name {
-        entry.raw.clone()
-    } else {
-        let mut name = Vec::new();
-        write::string(&mut name, &exposed);
-        splice(&entry.raw, &[(entry.name_span.clone(), &name)]).into()
-    };
     let tool = (list == List::Tools).then(|| Arc::from(entry.name.as_str()));
     let subject = Subject { backend: id.clone(), tool, carrier: Carrier::Catalogue, obliged: false };
-    let raw = match redactor.redact_here(&subject, raw) {
+    let raw = match redactor.redact_here(&subject, entry.raw.clone()) {
+        // A name that looks like personal data stays: it is how the entry is called. A URI is content and is masked;
+        // the client then asks for the masked one.
+        Ok(redacted) if names_entries(list) => named(redacted.json, &exposed),
         Ok(redacted) => redacted.json,
         Err(withheld) => {
             let (name, reason) = (&entry.name, withheld.reason);
@@ -80,8 +76,28 @@ fn show(
             return None;
         }
     };
+    let exposed = match list {
+        List::Resources => {
+            skim::member(&raw, "uri").and_then(|span| skim::string(&raw[span])).unwrap_or(exposed)
+        }
+        _ => exposed,
+    };
     let own = Arc::from(entry.name.as_str());
     Some((Route { backend, id: id.clone(), own, exposed: exposed.into(), hints: entry.hints }, raw))
+}
+
+fn names_entries(list: List) -> bool {
+    matches!(list, List::Tools | List::Prompts)
+}
+
+fn named(raw: Bytes, name: &str) -> Bytes {
+    let Some(span) = skim::member(&raw, "name") else { return raw };
+    if skim::string(&raw[span.clone()]).as_deref() == Some(name) {
+        return raw;
+    }
+    let mut quoted = Vec::new();
+    write::string(&mut quoted, name);
+    splice(&raw, &[(span, &quoted)]).into()
 }
 
 /// Everything the client is offered now.
@@ -143,11 +159,11 @@ impl Listing {
 
     /// URIs stay as they are; only one that an earlier backend lists too is exposed as `backend:<id>:<uri>`.
     fn take_resource(&mut self, route: &Route, raw: &Bytes) -> Bytes {
-        if !self.resources.contains_key(&route.own) {
-            self.resources.insert(route.own.clone(), route.clone());
+        if !self.resources.contains_key(&route.exposed) {
+            self.resources.insert(route.exposed.clone(), route.clone());
             return raw.clone();
         }
-        let exposed: Arc<str> = format!("{}{}:{}", EXPLICIT, route.id, route.own).into();
+        let exposed: Arc<str> = format!("{}{}:{}", EXPLICIT, route.id, route.exposed).into();
         let mut uri = Vec::new();
         write::string(&mut uri, &exposed);
         self.resources.insert(exposed.clone(), Route { exposed, ..route.clone() });
@@ -203,3 +219,69 @@ impl Listing {
 
 /// The prefix of a URI that names its backend.
 const EXPLICIT: &str = "backend:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{Redact, Redaction, Withheld};
+
+    /// Masks the word `secret`.
+    struct Masking;
+
+    impl Redact for Masking {
+        fn is_quick(&self, _: &Subject, _: usize) -> bool {
+            true
+        }
+
+        fn redact(&self, _: &Subject, json: &[u8]) -> Result<Redaction, Withheld> {
+            let text = String::from_utf8_lossy(json).replace("secret", "***");
+            Ok(Redaction { json: Some(text.into_bytes()), ..Redaction::default() })
+        }
+    }
+
+    fn listing(catalogues: &[(&str, &str)]) -> Listing {
+        let ids: Vec<Arc<str>> = catalogues.iter().map(|(id, _)| Arc::from(*id)).collect();
+        let names = Names::new(ids.clone(), 49);
+        let redactor = Redactor::new(Arc::new(Masking), 1);
+        let shown: Vec<Shown> = catalogues
+            .iter()
+            .enumerate()
+            .map(|(n, (_, lists))| {
+                let stored = format!(r#"{{"format":1,"capabilities":{{}},{lists}}}"#);
+                let catalogue = Catalogue::from_json(stored.as_bytes()).expect("a catalogue");
+                Shown::new(n, &ids[n], &catalogue, &names, &redactor)
+            })
+            .collect();
+        Listing::merge(&ids, shown.iter().map(Some))
+    }
+
+    const RESOURCES: &str = r#""tools":[],"prompts":[],"resources":[{"uri":"memo:x"},{"uri":"crm:secret"}],"resourceTemplates":[{"uriTemplate":"db://{table}/rows"}]"#;
+
+    #[test]
+    fn names_stay_and_descriptions_are_masked() {
+        let lists = r#""tools":[{"name":"get_secret","description":"a secret","inputSchema":{}}],"prompts":[],"resources":[],"resourceTemplates":[]"#;
+        let listing = listing(&[("a", lists)]);
+        let route = listing.tool("get_secret").expect("the tool");
+        assert_eq!(&*route.own, "get_secret");
+        let shown = listing.rendered(List::Tools);
+        assert_eq!(
+            &shown[..],
+            br#"{"tools":[{"name":"get_secret","description":"a ***","inputSchema":{}}]}"#
+        );
+    }
+
+    #[test]
+    fn resources_are_found_by_owner_template_mask_and_backend() {
+        let listing = listing(&[("a", RESOURCES), ("b", RESOURCES)]);
+        let found =
+            |uri: &str| listing.resource(uri).map(|route| (route.id.to_string(), route.own.to_string()));
+        let of = |id: &str, own: &str| Some((id.to_owned(), own.to_owned()));
+        assert_eq!(found("memo:x"), of("a", "memo:x"));
+        assert_eq!(found("backend:b:memo:x"), of("b", "memo:x"));
+        assert_eq!(found("crm:***"), of("a", "crm:secret"), "the masked URI leads to the resource");
+        assert_eq!(found("backend:b:crm:***"), of("b", "crm:secret"));
+        assert_eq!(found("db://orders/rows").map(|(_, own)| own), Some("db://orders/rows".into()));
+        assert_eq!(found("backend:c:memo:x"), None);
+        assert_eq!(found("file:///nobody"), None);
+    }
+}

@@ -100,7 +100,7 @@ mod tests {
         #[test]
         fn names_are_injective_and_fit(pairs in proptest::collection::vec(("[ab_]{1,4}", "[ab_.é]{0,20}"), 1..30)) {
             let ids: Vec<Arc<str>> = pairs.iter().map(|(id, _)| Arc::from(id.as_str())).collect();
-            let mut unique = ids.clone();
+            let mut unique = ids;
             unique.sort();
             unique.dedup();
             let names = Names::new(unique, 20);

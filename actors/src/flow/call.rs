@@ -57,16 +57,22 @@ struct Journey {
     whereabouts: Whereabouts,
 }
 
+impl Journey {
+    fn begin() -> Self {
+        Journey {
+            received_at: SystemTime::now(),
+            begun: Instant::now(),
+            decision: None,
+            verdict: AuditVerdict::Error,
+            whereabouts: Whereabouts::default(),
+        }
+    }
+}
+
 /// Runs one call to its end.
 pub async fn call(machine: Machine, request: CallRequest) {
     let CallRequest { params, slot, cancelled, permit } = request;
-    let mut journey = Journey {
-        received_at: SystemTime::now(),
-        begun: Instant::now(),
-        decision: None,
-        verdict: AuditVerdict::Error,
-        whereabouts: Whereabouts::default(),
-    };
+    let mut journey = Journey::begin();
     let resolved = match CallParams::read(params) {
         Ok(params) => resolve(&machine, params).await,
         Err(why) => Err(format!("malformed tools/call: {why}")),
@@ -90,6 +96,17 @@ pub async fn call(machine: Machine, request: CallRequest) {
     };
     record_and_end(&machine, &journey, call, finish, slot).await;
     drop(permit);
+}
+
+/// Ends a call that finds no place with `error`; it has its row like any other.
+pub async fn refuse(machine: Machine, params: Option<Bytes>, error: Bytes, slot: ReplySlot) {
+    let journey = Journey::begin();
+    let known = CallParams::read(params).ok().and_then(|params| {
+        let route = machine.directory.borrow().listing.tool(&params.name).cloned()?;
+        Some(describe(&machine, &journey, &params, &route))
+    });
+    let call = Arc::new(known.unwrap_or_else(|| nameless(&machine, &journey)));
+    record_and_end(&machine, &journey, call, Finish::error(error, Outcome::NotForwarded), slot).await;
 }
 
 /// The steps between the request and its ending. Nothing leaves before a decision allowed it and the journal has it;
@@ -257,7 +274,7 @@ async fn record_and_end(
             answer = Answer::Error(verdict::no_record(&why.to_string(), true));
         }
     }
-    slot.end(answer);
+    slot.end(machine.weights.admit(answer).await);
 }
 
 fn describe(machine: &Machine, journey: &Journey, params: &CallParams, route: &Route) -> Call {

@@ -6,6 +6,7 @@ pub mod lists;
 pub mod params;
 pub mod relay;
 mod verdict;
+mod weight;
 
 use crate::audit::AuditHandle;
 use crate::directory::Reader;
@@ -56,6 +57,7 @@ pub struct Machine {
     /// Fires when flows must end.
     pub abort: CancellationToken,
     numbers: Arc<AtomicU64>,
+    weights: weight::Weights,
 }
 
 /// The parts a [`Machine`] is made of.
@@ -88,6 +90,7 @@ impl Machine {
             flows: TaskTracker::new(),
             abort: CancellationToken::new(),
             numbers: Arc::default(),
+            weights: weight::Weights::default(),
         }
     }
 

@@ -32,7 +32,7 @@ impl CallParams {
         let raw = params.ok_or("\"params\" is missing")?;
         let (mut name, mut arguments, mut meta) = (None, None, None);
         let mut ambiguous = false;
-        skim::members(&raw, |key, value| match &raw[key.clone()] {
+        skim::members(&raw, |key, value| match &raw[key] {
             b"name" => name = Some(value),
             b"arguments" => arguments = Some(value),
             b"_meta" => meta = Some(value),

@@ -4,10 +4,11 @@
 use super::forward::{Request, Whereabouts, forward};
 use super::params::{progress_token, text};
 use super::{Machine, lists};
+use crate::backend::{Activity, BackendHandle};
 use crate::directory::{Directory, Route, State};
 use crate::ports::{Carrier, Subject};
 use crate::reply::{Answer, ReplySlot};
-use crate::wire::codes::{ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE};
+use crate::wire::codes::{ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE, message_of, well_formed};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;
@@ -39,10 +40,11 @@ pub async fn run(
         Ok(()) = cancelled => None,
         () = machine.abort.cancelled() => None,
     };
-    slot.end(answer.unwrap_or_else(|| {
+    let answer = answer.unwrap_or_else(|| {
         whereabouts.take_back();
         Answer::Silence
-    }));
+    });
+    slot.end(machine.weights.admit(answer).await);
 }
 
 async fn relay(
@@ -88,10 +90,20 @@ async fn completed(machine: &Machine, params: &Bytes) -> Result<Way, ErrorObject
     }
     let missing = || ErrorObject::new(INVALID_PARAMS, "\"ref\" names neither a prompt nor a resource");
     let (uri, span) = text(params, &["ref", "uri"]).ok_or_else(missing)?;
-    let route = find(machine, |directory| directory.listing.resource(&uri)).await;
+    let route = owner(machine, &uri).await;
     route
         .map(|route| Way { route, span })
         .ok_or_else(|| ErrorObject::new(INVALID_PARAMS, format!("unknown resource {uri:?}")))
+}
+
+/// The backend that a URI belongs to: the one that claims it, or the only one that has resources at all, which then
+/// speaks for itself on a URI that no list mentions.
+async fn owner(machine: &Machine, uri: &str) -> Option<Route> {
+    let claimed = find(machine, |directory| directory.listing.resource(uri)).await;
+    claimed.or_else(|| match with_resources(machine, uri).as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    })
 }
 
 /// What `look` finds now, or once everything is listed.
@@ -152,7 +164,7 @@ async fn redacted(machine: &Machine, route: &Route, body: Body) -> Answer {
     };
     let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false };
     match machine.redactor.redact(&subject, json).await {
-        Ok(redacted) if is_error => Answer::Error(redacted.json),
+        Ok(redacted) if is_error => Answer::Error(well_formed(&redacted.json)),
         Ok(redacted) => Answer::Result(redacted.json),
         Err(withheld) => {
             let error = ErrorObject::new(UNAVAILABLE, format!("the answer is withheld: {}", withheld.reason));
@@ -167,7 +179,7 @@ async fn read(machine: &Machine, params: Bytes, whereabouts: &mut Whereabouts) -
     let Some((uri, span)) = text(&params, &["uri"]) else {
         return Answer::Error(ErrorObject::new(INVALID_PARAMS, "\"uri\" is missing").into_bytes());
     };
-    if let Some(route) = find(machine, |directory| directory.listing.resource(&uri)).await {
+    if let Some(route) = owner(machine, &uri).await {
         let way = Way { route, span };
         return match ask(machine, "resources/read", &params, &way, whereabouts).await {
             Ok(body) => redacted(machine, &way.route, under_exposed_uri(&way.route, body)).await,
@@ -231,7 +243,7 @@ async fn subscribe(
     let Some((uri, span)) = text(&params, &["uri"]) else {
         return Answer::Error(ErrorObject::new(INVALID_PARAMS, "\"uri\" is missing").into_bytes());
     };
-    let Some(route) = find(machine, |directory| directory.listing.resource(&uri)).await else {
+    let Some(route) = owner(machine, &uri).await else {
         let error = ErrorObject::new(RESOURCE_NOT_FOUND, format!("unknown resource {uri:?}"));
         return Answer::Error(error.text("uri", &uri).into_bytes());
     };
@@ -264,20 +276,25 @@ fn set_level(machine: &Machine, params: Bytes) -> Answer {
     for standing in &directory.standings {
         let logs = standing.catalogue.as_ref().is_some_and(|catalogue| catalogue.can(&["logging"]));
         if let (State::Up(handle), true) = (&standing.state, logs) {
-            let number = machine.next_number();
-            let sent = handle.forward(
-                number,
-                "logging/setLevel",
-                Some(params.clone()),
-                None,
-                crate::backend::Activity::default(),
-            );
-            if sent.is_err() {
-                tracing::warn!(backend = %standing.id, "could not be told the log level");
-            }
+            machine.flows.spawn(tell_level(machine.clone(), handle.clone(), params.clone()));
         }
     }
     Answer::Result(Bytes::from_static(b"{}"))
+}
+
+/// The client has its answer already; a backend that refuses the level is only noted.
+async fn tell_level(machine: Machine, handle: BackendHandle, params: Bytes) {
+    let number = machine.next_number();
+    let sent = handle.forward(number, "logging/setLevel", Some(params), None, Activity::default());
+    let refused = match sent {
+        Ok(answer) => match tokio::time::timeout(machine.settings.call_budget, answer).await {
+            Ok(Ok(Ok(Body::Result(_)))) => return,
+            Ok(Ok(Ok(Body::Error(error)))) => message_of(&error),
+            _ => "no answer".into(),
+        },
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(backend = %handle.id, "did not take the log level: {refused}");
 }
 
 /// A request that the gate answers by itself, after waiting for something.

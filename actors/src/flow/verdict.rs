@@ -52,7 +52,7 @@ pub(super) fn no_decision(cause: AskError) -> Bytes {
 pub(super) fn no_record(why: &str, has_run: bool) -> Bytes {
     let message = if has_run {
         format!(
-            "the tool has run, but its audit record could not be written, so its answer is withheld: {why}"
+            "the tool was executed, but its audit record could not be written, so its answer is withheld: {why}"
         )
     } else {
         format!("the audit record cannot be written, so the call was not run: {why}")
@@ -71,7 +71,7 @@ pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>) -> Byte
     let decision_id = if withheld.decision_id.is_empty() { decided } else { &withheld.decision_id };
     let code = if withheld.blocked { DENIED } else { UNAVAILABLE };
     let message = with_ids(
-        &format!("the tool has run, its answer is withheld: {}", withheld.reason),
+        &format!("the tool was executed, its answer is withheld: {}", withheld.reason),
         decision_id,
         trace,
     );
@@ -101,13 +101,20 @@ fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> Error
 }
 
 fn with_reason(what: &str, reason: &str, without: &str) -> String {
-    format!("{what}: {}", if reason.is_empty() { without } else { reason })
+    let begins = |text: &str| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
+    match reason {
+        "" => format!("{what}: {without}"),
+        // Some decision points say themselves that it is blocked by policy.
+        reason if begins(reason) => reason.to_owned(),
+        reason => format!("{what}: {reason}"),
+    }
 }
 
 fn with_ids(message: &str, decision_id: &str, trace_id: &str) -> String {
     match (decision_id, trace_id) {
         ("", "") => message.to_owned(),
         (decision_id, "") => format!("{message} (decision_id={decision_id})"),
+        ("", trace_id) => format!("{message} (trace_id={trace_id})"),
         (decision_id, trace_id) => format!("{message} (decision_id={decision_id}, trace_id={trace_id})"),
     }
 }

@@ -75,7 +75,7 @@ impl Keeper {
             Ok(helper) => self.helper = Some(helper),
             Err(error) => tracing::warn!(
                 program = %self.program.display(), %error,
-                "the guardian process could not be started; if callgate is killed, backends may be left running"
+                "the guardian process could not be started; if this process is killed, backends may be left running"
             ),
         }
     }

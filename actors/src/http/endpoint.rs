@@ -59,7 +59,7 @@ impl Endpoint {
             .max_redirects(0)
             .proxy(proxy)
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-            .user_agent(concat!("callgate/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             // Events must come as they are written, and compressors hold them back.
             .accept_encoding("identity")
             .timeout_resolve(Some(RESOLVE_DEADLINE))

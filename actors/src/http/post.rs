@@ -45,6 +45,9 @@ impl Post<'_> {
         if self.exchange.is_over() {
             return None;
         }
+        if ticket.is_lost {
+            return Some(Incoming::SessionGone { what: Some(self.out.kind), renew: false });
+        }
         let response = match self.link.endpoint.post(&ticket, &self.out.line, budget) {
             Ok(response) => response,
             Err(error) => return self.without_answer(&error),
@@ -163,7 +166,7 @@ impl Post<'_> {
 
     fn too_large(&self) -> End {
         let limit = self.link.limits.max_body;
-        self.unreadable(&format!("it has more than {limit} bytes; raise CALLGATE_MAX_LINE"))
+        self.unreadable(&format!("it has more than {limit} bytes; raise the setting for the longest line"))
     }
 
     fn read_events(&self, response: Response<Body>, ticket: &Ticket, id: u64) -> End {

@@ -10,6 +10,9 @@ pub(super) struct Ticket {
     pub(super) id: Option<HeaderValue>,
     pub(super) version: Option<HeaderValue>,
     generation: u64,
+    /// The session was lost and no new one stands: nothing but `initialize` may go, since without a session the
+    /// server would refuse it for a reason that is not its own.
+    pub(super) is_lost: bool,
 }
 
 /// The session of one backend. Only an answer to `initialize` begins one.
@@ -29,7 +32,7 @@ impl Session {
     /// A new session stands in place of any other; `None` when the server keeps none.
     pub(super) fn begin(&self, id: Option<HeaderValue>) {
         let mut current = self.lock();
-        *current = Ticket { id, version: None, generation: current.generation + 1 };
+        *current = Ticket { id, version: None, generation: current.generation + 1, is_lost: false };
     }
 
     /// Every later request names this protocol version. One that is no header value is left out.
@@ -44,6 +47,7 @@ impl Session {
         let first = current.generation == ticket.generation && current.id.is_some();
         if first {
             current.id = None;
+            current.is_lost = true;
         }
         first
     }
@@ -75,9 +79,11 @@ mod tests {
         let (one, two) = (session.ticket(), session.ticket());
         assert!(session.forget(&one));
         assert!(!session.forget(&two));
+        assert!(session.ticket().is_lost);
         session.begin(Some(HeaderValue::from_static("b")));
         assert!(!session.forget(&two), "the new session has nothing to do with the old one");
         assert_eq!(session.ticket().id, Some(HeaderValue::from_static("b")));
+        assert!(!session.ticket().is_lost);
         assert_eq!(session.ticket().version, None, "a new session has negotiated nothing yet");
     }
 

@@ -210,7 +210,7 @@ impl<'a> GetStream<'a> {
         let had_events = match end {
             StreamEnd::Ended { had_events, .. } => had_events,
             StreamEnd::TooLarge => {
-                tracing::warn!(backend = %self.link.backend, "left out an event above the limit; set CALLGATE_MAX_LINE");
+                tracing::warn!(backend = %self.link.backend, "left out an event above the limit; raise the setting for the longest line");
                 // The same event would come again.
                 self.place.last_event_id = None;
                 false

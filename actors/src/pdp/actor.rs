@@ -26,6 +26,8 @@ pub enum PdpMessage {
         /// The question's place.
         permit: Permit,
     },
+    /// Get ready for the first question.
+    Warm,
 }
 
 /// The actor; cloned for each start.
@@ -52,11 +54,15 @@ impl Actor for Pdp {
         message: PdpMessage,
         _state: &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        let PdpMessage::Decide { call, deadline, reply, permit } = message;
+        let decide = self.decide.clone();
+        let PdpMessage::Decide { call, deadline, reply, permit } = message else {
+            // Without a thread the first question does the work.
+            let _ = self.workers.start(move || decide.warm());
+            return Ok(());
+        };
         if reply.is_closed() {
             return Ok(());
         }
-        let decide = self.decide.clone();
         let is_quick = decide.is_quick(&call);
         let job = move || {
             let decision = decide.decide(&call, deadline);

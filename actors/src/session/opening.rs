@@ -169,7 +169,7 @@ mod tests {
             String::from_utf8(capabilities(remembered)).expect("text")
         };
         let plain = known(r#"{"tools":{}}"#);
-        assert_eq!(text(&[plain.clone()]), r#"{"tools":{"listChanged":true}}"#);
+        assert_eq!(text(std::slice::from_ref(&plain)), r#"{"tools":{"listChanged":true}}"#);
         let logs = known(r#"{"logging":{},"resources":{"subscribe":true}}"#);
         assert!(text(&[plain.clone(), logs]).contains(r#""subscribe":true"#));
         assert!(text(&[plain, None]).contains(r#""prompts""#));

@@ -85,6 +85,8 @@ pub enum SupervisorMessage {
     },
     /// The client may be told that lists changed.
     AnnounceDue,
+    /// The next backend may be launched.
+    LaunchDue,
     /// The PDP actor is to be seated again.
     SeatPdp,
     /// The audit actor is to be seated again.
@@ -144,11 +146,12 @@ impl Actor for Supervisor {
         match message {
             SupervisorMessage::Begin(begin) => state.begin(*begin),
             SupervisorMessage::Report { slot, generation, report } => {
-                state.report(&myself, slot, generation, report)
+                state.report(&myself, slot, generation, report);
             }
             SupervisorMessage::RestartDue { slot, generation } => state.restart(slot, generation),
             SupervisorMessage::LaunchSettled { slot, generation } => state.launch_settled(slot, generation),
             SupervisorMessage::AnnounceDue => state.announce(),
+            SupervisorMessage::LaunchDue => {}
             SupervisorMessage::SeatPdp => state.seat_pdp(&myself).await,
             SupervisorMessage::SeatAudit => state.seat_audit(&myself).await,
             SupervisorMessage::StopBackends { reply } => {
@@ -219,10 +222,17 @@ impl Supervising {
         self.publish();
     }
 
+    /// Launches what may be launched: at once while the client has to wait for lists anyway. Where all of them are
+    /// remembered, one backend, and the next one behind whatever came meanwhile: starting a process holds up the thread
+    /// for a millisecond or two, and a client that asks for a remembered list must not wait for sixteen of them.
     async fn launch_waiting(&mut self, myself: &ActorRef<SupervisorMessage>) {
+        let are_listed = self.slots.iter().all(|slot| slot.catalogue.is_some());
         while self.launching < STARTS_AT_ONCE && !self.is_stopping {
             let Some(slot) = self.waiting.pop_front() else { return };
             self.launch(myself, slot).await;
+            if are_listed {
+                return launch_later(myself.clone());
+            }
         }
     }
 
@@ -417,4 +427,12 @@ impl Supervising {
             }
         }
     }
+}
+
+/// In a task of its own, which comes back after the streams were looked at, whatever wakes the supervisor before.
+fn launch_later(supervisor: ActorRef<SupervisorMessage>) {
+    tokio::spawn(async move {
+        tokio::task::yield_now().await;
+        let _ = supervisor.send_message(SupervisorMessage::LaunchDue);
+    });
 }

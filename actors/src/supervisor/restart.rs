@@ -1,8 +1,8 @@
 //! Whether and when a backend is started again: a pure function of its history and the time (rule R8).
 
 use crate::limits::{
-    CRASHES_IN_WINDOW, FAILED_STARTS_IN_WINDOW, HEALTHY_AFTER, PARKED_PROBE, RESTART_PAUSE_MAX,
-    RESTART_PAUSE_MIN, RESTART_WINDOW,
+    CRASHES_IN_WINDOW, FAILED_STARTS_IN_WINDOW, HEALTHY_AFTER, PARKED_PROBE_MAX, PARKED_PROBE_MIN,
+    RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, RESTART_WINDOW,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct History {
     crashes: VecDeque<Instant>,
     /// Ends in a row without work in between: the exponent of the pause.
     in_a_row: u32,
+    /// Times in a row that it was parked.
+    parked: u32,
 }
 
 /// How an incarnation went.
@@ -54,11 +56,18 @@ impl History {
         }
         self.in_a_row = if fared.has_worked { 0 } else { self.in_a_row.saturating_add(1) };
         if self.failed_starts.len() >= FAILED_STARTS_IN_WINDOW || self.crashes.len() >= CRASHES_IN_WINDOW {
-            return Next::Park(stretched(PARKED_PROBE, jitter));
+            let pause = doubled(PARKED_PROBE_MIN, self.parked).min(PARKED_PROBE_MAX);
+            self.parked = self.parked.saturating_add(1);
+            return Next::Park(stretched(pause, jitter));
         }
-        let doubled = RESTART_PAUSE_MIN.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(20));
-        Next::Restart(stretched(doubled.min(RESTART_PAUSE_MAX), jitter))
+        self.parked = 0;
+        let pause = doubled(RESTART_PAUSE_MIN, self.in_a_row.saturating_sub(1)).min(RESTART_PAUSE_MAX);
+        Next::Restart(stretched(pause, jitter))
     }
+}
+
+fn doubled(pause: Duration, times: u32) -> Duration {
+    pause.saturating_mul(1 << times.min(20))
 }
 
 fn stretched(pause: Duration, jitter: f64) -> Duration {
@@ -84,7 +93,8 @@ mod tests {
             }
         };
         assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640]);
-        assert_eq!(parked, PARKED_PROBE);
+        assert_eq!(parked, PARKED_PROBE_MIN);
+        assert_eq!(history.ended(NEVER_READY, now, 0.0), Next::Park(2 * PARKED_PROBE_MIN));
     }
 
     #[test]
@@ -117,7 +127,7 @@ mod tests {
                 now += Duration::from_secs(seconds);
                 let fared = Fared { was_ready, has_worked, lived: Duration::from_secs(seconds) };
                 let (Next::Restart(pause) | Next::Park(pause)) = history.ended(fared, now, jitter);
-                prop_assert!(pause >= RESTART_PAUSE_MIN && pause <= PARKED_PROBE.mul_f64(1.25));
+                prop_assert!(pause >= RESTART_PAUSE_MIN && pause <= PARKED_PROBE_MAX.mul_f64(1.25));
                 prop_assert!(history.crashes.len() <= CRASHES_IN_WINDOW + 200);
             }
         }

@@ -119,7 +119,7 @@ pub fn clean(text: &str, max: usize) -> String {
 
 /// Whether a backend's error code on `tools/call` could be taken for a verdict of the gate.
 pub fn looks_like_a_verdict(code: i64) -> bool {
-    (-32019..=-32000).contains(&code)
+    matches!(code, DENIED | NEEDS_APPROVAL | UNAVAILABLE)
 }
 
 /// The code of a raw error object; `INTERNAL_ERROR` when it has none.
@@ -137,16 +137,36 @@ pub fn message_of(error: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// A backend's error object as it may be passed on for a `tools/call`: codes that the gate uses for its own verdicts
-/// become -32603, so that no backend can forge a verdict; what the backend said stays in `data.backend_error`.
-/// SDKs use -32000 and -32001 for lost connections and timeouts, so the whole range is rewritten.
-pub fn disarm(error: &Bytes) -> Bytes {
-    if !looks_like_a_verdict(code_of(error)) {
+/// A backend's error object in the one shape that has one reading: an object with an integer `code` and a text
+/// `message`, each once, however its keys are spelled. Anything else is replaced, since a client could read another
+/// code than the one that was looked at here.
+pub fn well_formed(error: &Bytes) -> Bytes {
+    #[derive(serde::Deserialize)]
+    struct Parts {
+        #[expect(dead_code, reason = "read to see that it is an integer and stands once")]
+        code: i64,
+        #[expect(dead_code, reason = "read to see that it is a text and stands once")]
+        message: String,
+    }
+    let has_plain_keys = super::skim::member(error, "code").is_some() && super::skim::member(error, "message").is_some();
+    if has_plain_keys && serde_json::from_slice::<Parts>(error).is_ok() {
         return error.clone();
     }
-    ErrorObject::new(INTERNAL_ERROR, message_of(error))
+    ErrorObject::new(INTERNAL_ERROR, "the backend answered with an error that cannot be read")
         .text("origin", "backend")
-        .raw("backend_error", error)
+        .into_bytes()
+}
+
+/// A backend's error object as it may be passed on for a `tools/call`: codes that the gate uses for its own verdicts
+/// become -32603, so that no backend can forge a verdict; what the backend said stays in `data.backend_error`.
+pub fn disarm(error: &Bytes) -> Bytes {
+    let error = well_formed(error);
+    if !looks_like_a_verdict(code_of(&error)) {
+        return error;
+    }
+    ErrorObject::new(INTERNAL_ERROR, message_of(&error))
+        .text("origin", "backend")
+        .raw("backend_error", &error)
         .into_bytes()
 }
 
@@ -181,6 +201,24 @@ mod tests {
         assert_eq!(value["data"]["backend_error"]["code"], DENIED);
         let honest = Bytes::from_static(br#"{"code":-32602,"message":"no such tool"}"#);
         assert_eq!(disarm(&honest), honest);
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_with_two_readings_is_replaced() -> Result<(), serde_json::Error> {
+        for text in [
+            r#"{"code":-32000,"message":"m","code":-32001}"#,
+            r#"{"code":-32000,"message":"m","c\u006fde":-32001}"#,
+            r#"{"c\u006fde":-32001,"message":"m"}"#,
+            r#"{"code":"-32001","message":"m"}"#,
+            r#"{"code":-32001.0,"message":"m"}"#,
+            r#"{"message":"m"}"#,
+            "5",
+            "null",
+        ] {
+            let value: serde_json::Value = serde_json::from_slice(&disarm(&Bytes::from_static(text.as_bytes())))?;
+            assert_eq!(value["code"], INTERNAL_ERROR, "{text}");
+        }
         Ok(())
     }
 

@@ -126,10 +126,19 @@ fn read_object(text: &Bytes) -> Result<Message, Refusal> {
     }
 }
 
-/// Reads a backend's message; `None` when the text is not shaped like one.
+/// Reads a backend's message; `None` when the text is not shaped like one. An answer without result and error is an
+/// error, so that nobody waits for a better one.
 pub fn read_backend(text: &Bytes) -> Option<Message> {
-    Members::find(text)?.into_message(text)
+    let members = Members::find(text)?;
+    let id = members.id.clone().map(|range| text.slice(range));
+    if let (Some(id), None, None, None) = (id, &members.method, &members.result, &members.error) {
+        return Some(Message::Response { id, body: Body::Error(Bytes::from_static(NEITHER)) });
+    }
+    members.into_message(text)
 }
+
+/// The error that stands for an answer without result and error.
+const NEITHER: &[u8] = br#"{"code":-32603,"message":"the backend answered with neither a result nor an error"}"#;
 
 /// Whether a raw JSON value may be an id: a string or an integer (MCP base protocol, "Requests").
 pub fn is_id(raw: &[u8]) -> bool {
@@ -256,6 +265,13 @@ mod tests {
         let Ok(Line::Batch(parts)) = read(text) else { panic!("no batch") };
         assert_eq!(parts.len(), 3);
         assert!(parts[0].is_ok() && parts[1].is_err() && parts[2].is_ok());
+    }
+
+    #[test]
+    fn an_answer_without_result_and_error_is_an_error() {
+        let read = read_backend(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":7}"#));
+        assert!(matches!(read, Some(Message::Response { body: Body::Error(_), .. })), "{read:?}");
+        assert_eq!(read_backend(&Bytes::from_static(b"{}")), None);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Framer {
     }
 
     /// The next complete line, if there is one.
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn next_frame(&mut self) -> Option<Frame> {
         loop {
             let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
                 self.searched = self.buffer.len();
@@ -120,7 +120,7 @@ mod tests {
         let mut out = Vec::new();
         for piece in pieces {
             framer.spare(piece.len()).extend_from_slice(piece);
-            while let Some(frame) = framer.next() {
+            while let Some(frame) = framer.next_frame() {
                 out.push(frame);
             }
         }

@@ -1,6 +1,7 @@
 //! Requests to the policy service: one HTTP client, its headers, its limits, and what counts as an outage.
 
 use super::AxonflowOptions;
+use super::gather::Gathering;
 use super::options::OptionsError;
 use super::resolver::CachingResolver;
 use base64::Engine as _;
@@ -9,9 +10,9 @@ use callgate_actors::limits::DECISION_THREADS;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use ureq::http::{Response, Uri};
+use ureq::http::{Request, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error, Proxy};
 
 /// Per connection: longest response head. With the other buffer and as many connections as decisions are asked
@@ -84,7 +85,8 @@ impl PolicyClient {
             .max_idle_connections_per_host(DECISION_THREADS)
             .max_idle_age(IDLE_CONNECTION)
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver.clone());
+        let connector = DefaultConnector::default().chain(Gathering);
+        let agent = Agent::with_parts(config, connector, resolver.clone());
         Ok(Self { agent, resolver, endpoint, headers: common_headers(options)? })
     }
 
@@ -112,18 +114,12 @@ impl PolicyClient {
 
     fn send(&self, post: &Post<'_>, max_idle: Duration) -> Result<Response<Body>, Error> {
         let left = post.deadline.saturating_duration_since(Instant::now());
-        let mut request = self
-            .agent
-            .post(format!("{}{}", self.endpoint, post.path))
-            .config()
-            .timeout_global(Some(left))
-            .max_idle_age(max_idle)
-            .build();
-        if let Some(headers) = request.headers_mut() {
-            headers.extend(self.headers.clone());
-            headers.extend(post.headers.iter().cloned());
-        }
-        request.send(post.body)
+        let mut request = Request::post(format!("{}{}", self.endpoint, post.path)).body(post.body)?;
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        headers.extend(post.headers.iter().cloned());
+        let request = self.agent.configure_request(request);
+        self.agent.run(request.timeout_global(Some(left)).max_idle_age(max_idle).build())
     }
 }
 

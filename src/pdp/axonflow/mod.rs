@@ -6,6 +6,7 @@
 mod answer;
 mod approvals;
 mod breaker;
+mod gather;
 mod http;
 mod obligation;
 mod options;

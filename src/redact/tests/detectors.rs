@@ -133,6 +133,7 @@ fn addresses_in_ascii() {
         ("jane@acme.xn--p1ai", "[REDACTED:email]"),
         ("o'brien@acme.com", "[REDACTED:email]"),
         ("a@163.com", "[REDACTED:email]"),
+        ("/mails/jane@acme.co.id.txt", "/mails/[REDACTED:email].txt"),
         ("4111 1111 1111 1111a@b.co", "[REDACTED:card][REDACTED:email]"),
     ]);
     check_left(&[

@@ -13,7 +13,8 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     parent: u32,
     started: u64,
-    command: String,
+    /// Its name.
+    pub(crate) command: String,
 }
 
 impl Process {

@@ -20,7 +20,7 @@ async fn w30_a_body_of_megabytes_comes_whole_and_one_over_the_limit_is_an_unknow
     small.send(Kind::Request(2));
     let (executed, why) = small.failure().await;
     assert_eq!(executed, Executed::Possibly, "the tool ran");
-    assert!(why.contains("1048576 bytes") && why.contains("CALLGATE_MAX_LINE"), "{why}");
+    assert!(why.contains("1048576 bytes") && why.contains("longest line"), "{why}");
 }
 
 #[tokio::test]

@@ -118,11 +118,12 @@ impl Call<'_> {
                 text("logged")
             }
             "big" => text(&"lorem ipsum dolor sit amet. ".repeat(number("kb").max(1) as usize * 1024 / 28 + 1)),
-            "image" => r#""result":{"content":[{"type":"image","mimeType":"image/png","data":"4111111111111111AAAA4111111111111111"}]}"#.to_owned(),
+            "image" => r#""result":{"content":[{"type":"image","mimeType":"image/png","data":"QUJj4111111111111111AAAA4111111111111111"}]}"#.to_owned(),
             "cancel_probe" => {
                 let probe = json::raw(&arguments, "name").unwrap_or("null").to_owned();
                 self.server.state().probes.insert(self.id.to_owned(), probe);
-                return None;
+                // Over HTTP an answer that never comes keeps its connection.
+                faults::sleep_for_ever();
             }
             "add_tool" => {
                 self.server.state().added_tools.push(json::string(&arguments, "name").unwrap_or_default());
