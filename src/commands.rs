@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 pub mod check;
+pub mod scan;
 pub mod serve;
 
 use crate::demo;
@@ -28,6 +29,8 @@ enum Command {
     Check,
     /// Show the gate at work with sample servers; needs no settings, account or network
     Demo,
+    /// Mask JSON lines from standard input as answers are masked, and tell what was found
+    Scan(scan::ScanOptions),
     #[command(hide = true)]
     Guardian,
     #[command(hide = true)]
@@ -43,6 +46,10 @@ impl Arguments {
             None | Some(Command::Serve) => serve::run(),
             Some(Command::Check) => check::run(&mut standard_output()),
             Some(Command::Demo) => run_demo(),
+            Some(Command::Scan(options)) => {
+                let scanned = scan::run(&options, io::stdin().lock(), &mut standard_output());
+                ended(scanned.map(|_| true))
+            }
             Some(Command::Guardian) => callgate_actors::guardian::run(io::stdin()),
             Some(Command::SampleServer) => demo::server::serve_sample(io::stdin().lock(), standard_output()),
             Some(Command::DemoService) => {

@@ -5,10 +5,12 @@
 //! sees the same labels at the same distances as the first and finds nothing new.
 
 use super::limits::LABEL_BEHIND_BYTES;
+use memchr::memmem::FinderRev;
+use std::sync::LazyLock;
 
 /// A set of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Labels(u8);
+pub struct Labels(u32);
 
 impl Labels {
     /// No label.
@@ -29,6 +31,37 @@ impl Labels {
     pub const BNI: Self = Self(64);
     /// Any label of a bank account.
     pub const BANKS: Self = Self(4 | 8 | 16 | 32 | 64);
+    /// United States social security number.
+    pub const SSN: Self = Self(1 << 7);
+    /// Telephone number of any country.
+    pub const PHONE: Self = Self(1 << 8);
+    /// Indian Aadhaar number.
+    pub const AADHAAR: Self = Self(1 << 9);
+    /// Indian permanent account number.
+    pub const PAN: Self = Self(1 << 10);
+    /// Singapore's identity numbers of persons: NRIC and FIN.
+    pub const NRIC: Self = Self(1 << 11);
+    /// Singapore's number of an entity.
+    pub const UEN: Self = Self(1 << 12);
+    /// Passport.
+    pub const PASSPORT: Self = Self(1 << 13);
+    /// Day of birth.
+    pub const BIRTH: Self = Self(1 << 14);
+    /// Driver's licence.
+    pub const LICENCE: Self = Self(1 << 15);
+    /// Routing number of a bank in the United States.
+    pub const ROUTING: Self = Self(1 << 16);
+    /// Value-added tax number.
+    pub const VAT: Self = Self(1 << 17);
+    /// Identity or tax number of a person, of any country.
+    pub const NATIONAL: Self = Self(1 << 18);
+    /// International bank account number.
+    pub const IBAN: Self = Self(1 << 19);
+    /// A version number follows, which may look like an IP address.
+    pub const VERSION: Self = Self(1 << 20);
+    /// The labels that also speak for later numbers of a list (`rekening 1234567890, 9876543210`). All others speak
+    /// for the first number behind them only.
+    const FAR: Self = Self(0x7F);
 
     /// Both sets together.
     pub const fn or(self, other: Self) -> Self {
@@ -53,39 +86,311 @@ impl Labels {
 
 /// Words in a row, in lower case, and what they say. Case, `camelCase`, `snake_case` and punctuation do not matter.
 const PHRASES: &[(&[&str], Labels)] = &[
-    (&["nik"], Labels::NIK),
+    (&["accountnumber"], Labels::ACCOUNT),
+    (&["accountno"], Labels::ACCOUNT),
+    (&["bank", "account"], Labels::ACCOUNT),
+    (&["bank", "acct"], Labels::ACCOUNT),
+    (&["aadhaar"], Labels::AADHAAR),
+    (&["aadhar"], Labels::AADHAAR),
+    (&["adhaar"], Labels::AADHAAR),
+    (&["aadhaarnumber"], Labels::AADHAAR),
+    (&["permanent", "account"], Labels::PAN),
+    (&["aba"], Labels::ROUTING),
+    (&["abn"], Labels::NATIONAL),
+    (&["amka"], Labels::NATIONAL),
+    (&["afm"], Labels::NATIONAL),
+    (&["ahv"], Labels::NATIONAL),
+    (&["avs"], Labels::NATIONAL),
+    (&["adoszam"], Labels::NATIONAL),
+    (&["bca"], Labels::BCA),
+    (&["bri"], Labels::BRI),
+    (&["bni"], Labels::BNI),
+    (&["bankaccount"], Labels::ACCOUNT),
+    (&["birthdate"], Labels::BIRTH),
+    (&["birthday"], Labels::BIRTH),
+    (&["birth"], Labels::BIRTH),
+    (&["born"], Labels::BIRTH),
+    (&["btw"], Labels::VAT),
+    (&["bsn"], Labels::NATIONAL),
+    (&["bvn"], Labels::NATIONAL),
+    (&["build"], Labels::VERSION),
+    (&["cell"], Labels::PHONE),
+    (&["cellphone"], Labels::PHONE),
+    (&["call"], Labels::PHONE),
+    (&["id", "card"], Labels::NATIONAL),
+    (&["identity", "card"], Labels::NATIONAL),
+    (&["personal", "code"], Labels::NATIONAL),
+    (&["cif"], Labels::NATIONAL),
+    (&["cpf"], Labels::NATIONAL),
+    (&["cnpj"], Labels::NATIONAL),
+    (&["curp"], Labels::NATIONAL),
+    (&["cnp"], Labels::NATIONAL),
+    (&["cpr"], Labels::NATIONAL),
+    (&["codicefiscale"], Labels::NATIONAL),
+    (&["rodne", "cislo"], Labels::NATIONAL),
+    (&["dob"], Labels::BIRTH),
+    (&["dateofbirth"], Labels::BIRTH),
+    (&["driverslicense"], Labels::LICENCE),
+    (&["driverlicense"], Labels::LICENCE),
+    (&["driverlicence"], Labels::LICENCE),
+    (&["driverslicence"], Labels::LICENCE),
+    (&["drivinglicence"], Labels::LICENCE),
+    (&["drivinglicense"], Labels::LICENCE),
+    (&["dl"], Labels::LICENCE),
+    (&["dln"], Labels::LICENCE),
+    (&["dlno"], Labels::LICENCE),
+    (&["dni"], Labels::NATIONAL),
+    (&["ein"], Labels::SSN),
+    (&["unique", "entity"], Labels::UEN),
+    (&["egn"], Labels::NATIONAL),
+    (&["emso"], Labels::NATIONAL),
+    (&["fax"], Labels::PHONE),
+    (&["fin"], Labels::NRIC),
+    (&["fuhrerschein"], Labels::LICENCE),
+    (&["fodselsnummer"], Labels::NATIONAL),
+    (&["codice", "fiscale"], Labels::NATIONAL),
+    (&["firmware"], Labels::VERSION),
+    (&["geboren"], Labels::BIRTH),
+    (&["geburtsdatum"], Labels::BIRTH),
+    (&["geboortedatum"], Labels::BIRTH),
+    (&["hp"], Labels::PHONE),
+    (&["handphone"], Labels::PHONE),
+    (&["handy"], Labels::PHONE),
+    (&["hotline"], Labels::PHONE),
+    (&["henkilotunnus"], Labels::NATIONAL),
+    (&["hetu"], Labels::NATIONAL),
+    (&["hkid"], Labels::NATIONAL),
+    (&["tax", "payer", "id"], Labels::SSN),
+    (&["taxpayer", "id"], Labels::SSN),
+    (&["itin"], Labels::SSN),
+    (&["vat", "id"], Labels::VAT),
+    (&["ust", "id"], Labels::VAT),
+    (&["iva"], Labels::VAT),
+    (&["partita", "iva"], Labels::VAT),
+    (&["national", "id"], Labels::NATIONAL),
+    (&["idnumber"], Labels::NATIONAL),
+    (&["idcard"], Labels::NATIONAL),
+    (&["citizen", "id"], Labels::NATIONAL),
+    (&["personal", "id"], Labels::NATIONAL),
+    (&["steuer", "id"], Labels::NATIONAL),
+    (&["idnr"], Labels::NATIONAL),
+    (&["insee"], Labels::NATIONAL),
+    (&["isikukood"], Labels::NATIONAL),
+    (&["national", "insurance"], Labels::NATIONAL),
+    (&["tax", "id"], Labels::NATIONAL),
+    (&["tax", "identification"], Labels::NATIONAL),
+    (&["iban"], Labels::IBAN),
+    (&["ibans"], Labels::IBAN),
+    (&["ibannumber"], Labels::IBAN),
+    (&["bank", "iban"], Labels::IBAN),
     (&["ktp"], Labels::NIK),
+    (&["asmens", "kodas"], Labels::NATIONAL),
+    (&["tc", "kimlik"], Labels::NATIONAL),
+    (&["kimlik"], Labels::NATIONAL),
+    (&["lahir"], Labels::BIRTH),
+    (&["driver", "license"], Labels::LICENCE),
+    (&["driver", "licence"], Labels::LICENCE),
+    (&["drivers", "license"], Labels::LICENCE),
+    (&["drivers", "licence"], Labels::LICENCE),
+    (&["driver", "s", "license"], Labels::LICENCE),
+    (&["driver", "s", "licence"], Labels::LICENCE),
+    (&["driving", "license"], Labels::LICENCE),
+    (&["driving", "licence"], Labels::LICENCE),
+    (&["licensenumber"], Labels::LICENCE),
+    (&["mandiri"], Labels::MANDIRI),
+    (&["mobile"], Labels::PHONE),
+    (&["mobilenumber"], Labels::PHONE),
+    (&["mobil"], Labels::PHONE),
+    (&["msisdn"], Labels::PHONE),
+    (&["moms"], Labels::VAT),
+    (&["medicare"], Labels::NATIONAL),
+    (&["mykad"], Labels::NATIONAL),
+    (&["nik"], Labels::NIK),
     (&["noktp"], Labels::NIK),
     (&["npwp"], Labels::NPWP),
     (&["nonpwp"], Labels::NPWP),
-    (&["bca"], Labels::BCA),
-    (&["mandiri"], Labels::MANDIRI),
-    (&["bri"], Labels::BRI),
-    (&["bni"], Labels::BNI),
-    (&["rekening"], Labels::ACCOUNT),
     (&["norekening"], Labels::ACCOUNT),
     (&["norek"], Labels::ACCOUNT),
-    (&["rek"], Labels::ACCOUNT),
-    (&["accountnumber"], Labels::ACCOUNT),
-    (&["accountno"], Labels::ACCOUNT),
-    (&["bankaccount"], Labels::ACCOUNT),
     (&["account", "number"], Labels::ACCOUNT),
     (&["account", "num"], Labels::ACCOUNT),
     (&["account", "no"], Labels::ACCOUNT),
     (&["acct", "number"], Labels::ACCOUNT),
     (&["acct", "no"], Labels::ACCOUNT),
     (&["acc", "no"], Labels::ACCOUNT),
-    (&["bank", "account"], Labels::ACCOUNT),
-    (&["bank", "acct"], Labels::ACCOUNT),
+    (&["social", "security", "number"], Labels::SSN),
+    (&["ss", "number"], Labels::SSN),
+    (&["nohp"], Labels::PHONE),
+    (&["nric"], Labels::NRIC),
+    (&["nricno"], Labels::NRIC),
+    (&["nricfin"], Labels::NRIC),
+    (&["fin", "no"], Labels::NRIC),
+    (&["nopaspor"], Labels::PASSPORT),
+    (&["pass", "no"], Labels::PASSPORT),
+    (&["naissance"], Labels::BIRTH),
+    (&["nacimiento"], Labels::BIRTH),
+    (&["nascita"], Labels::BIRTH),
+    (&["dl", "no"], Labels::LICENCE),
+    (&["license", "number"], Labels::LICENCE),
+    (&["licence", "number"], Labels::LICENCE),
+    (&["license", "no"], Labels::LICENCE),
+    (&["licence", "no"], Labels::LICENCE),
+    (&["nationalid"], Labels::NATIONAL),
+    (&["nationalidnumber"], Labels::NATIONAL),
+    (&["id", "number"], Labels::NATIONAL),
+    (&["id", "no"], Labels::NATIONAL),
+    (&["identity", "number"], Labels::NATIONAL),
+    (&["identity", "no"], Labels::NATIONAL),
+    (&["identification", "number"], Labels::NATIONAL),
+    (&["personal", "number"], Labels::NATIONAL),
+    (&["insurance", "number"], Labels::NATIONAL),
+    (&["insurance", "no"], Labels::NATIONAL),
+    (&["nino"], Labels::NATIONAL),
+    (&["nhs"], Labels::NATIONAL),
+    (&["nhs", "number"], Labels::NATIONAL),
+    (&["nie"], Labels::NATIONAL),
+    (&["nif"], Labels::NATIONAL),
+    (&["nipc"], Labels::NATIONAL),
+    (&["nir"], Labels::NATIONAL),
+    (&["pps", "number"], Labels::NATIONAL),
+    (&["registre", "national"], Labels::NATIONAL),
+    (&["my", "number"], Labels::NATIONAL),
+    (&["nationalinsurance"], Labels::NATIONAL),
+    (&["ni", "number"], Labels::NATIONAL),
+    (&["tax", "number"], Labels::NATIONAL),
+    (&["tax", "no"], Labels::NATIONAL),
+    (&["nric"], Labels::NATIONAL),
+    (&["oib"], Labels::NATIONAL),
+    (&["phone"], Labels::PHONE),
+    (&["phones"], Labels::PHONE),
+    (&["phonenumber"], Labels::PHONE),
+    (&["ph"], Labels::PHONE),
+    (&["pan"], Labels::PAN),
+    (&["pancard"], Labels::PAN),
+    (&["pannumber"], Labels::PAN),
+    (&["passport"], Labels::PASSPORT),
+    (&["passportnumber"], Labels::PASSPORT),
+    (&["passportno"], Labels::PASSPORT),
+    (&["passports"], Labels::PASSPORT),
+    (&["paspor"], Labels::PASSPORT),
+    (&["passeport"], Labels::PASSPORT),
+    (&["pasaporte"], Labels::PASSPORT),
+    (&["passaporto"], Labels::PASSPORT),
+    (&["paspoort"], Labels::PASSPORT),
+    (&["permis"], Labels::LICENCE),
+    (&["partitaiva"], Labels::VAT),
+    (&["personalnumber"], Labels::NATIONAL),
+    (&["pesel"], Labels::NATIONAL),
+    (&["personnummer"], Labels::NATIONAL),
+    (&["pps"], Labels::NATIONAL),
+    (&["ppsn"], Labels::NATIONAL),
+    (&["rekening"], Labels::ACCOUNT),
+    (&["rek"], Labels::ACCOUNT),
+    (&["reisepass"], Labels::PASSPORT),
+    (&["rijbewijs"], Labels::LICENCE),
+    (&["routing"], Labels::ROUTING),
+    (&["rtn"], Labels::ROUTING),
+    (&["routingnumber"], Labels::ROUTING),
+    (&["rfc"], Labels::NATIONAL),
+    (&["rc"], Labels::NATIONAL),
+    (&["rijksregisternummer"], Labels::NATIONAL),
+    (&["rrn"], Labels::NATIONAL),
+    (&["release"], Labels::VERSION),
+    (&["ssn"], Labels::SSN),
+    (&["ssns"], Labels::SSN),
+    (&["social", "security"], Labels::SSN),
+    (&["socialsecurity"], Labels::SSN),
+    (&["socialsecuritynumber"], Labels::SSN),
+    (&["social", "sec"], Labels::SSN),
+    (&["sms"], Labels::PHONE),
+    (&["sin"], Labels::NATIONAL),
+    (&["steuerid"], Labels::NATIONAL),
+    (&["steuernummer"], Labels::NATIONAL),
+    (&["steueridentifikationsnummer"], Labels::NATIONAL),
+    (&["securite", "sociale"], Labels::NATIONAL),
+    (&["secu"], Labels::NATIONAL),
+    (&["svnr"], Labels::NATIONAL),
+    (&["sozialversicherungsnummer"], Labels::NATIONAL),
+    (&["tin"], Labels::SSN),
+    (&["telephone"], Labels::PHONE),
+    (&["tel"], Labels::PHONE),
+    (&["telepon"], Labels::PHONE),
+    (&["telp"], Labels::PHONE),
+    (&["telefon"], Labels::PHONE),
+    (&["telefono"], Labels::PHONE),
+    (&["transit"], Labels::ROUTING),
+    (&["tva"], Labels::VAT),
+    (&["tfn"], Labels::NATIONAL),
+    (&["tckn"], Labels::NATIONAL),
+    (&["taxid"], Labels::NATIONAL),
+    (&["tajszam"], Labels::NATIONAL),
+    (&["taj"], Labels::NATIONAL),
+    (&["uidai"], Labels::AADHAAR),
+    (&["uid"], Labels::AADHAAR),
+    (&["uen"], Labels::UEN),
+    (&["ustid"], Labels::VAT),
+    (&["ustidnr"], Labels::VAT),
+    (&["umsatzsteuer"], Labels::VAT),
+    (&["vat"], Labels::VAT),
+    (&["vatid"], Labels::VAT),
+    (&["vatin"], Labels::VAT),
+    (&["vatnumber"], Labels::VAT),
+    (&["versicherungsnummer"], Labels::NATIONAL),
+    (&["version"], Labels::VERSION),
+    (&["versions"], Labels::VERSION),
+    (&["ver"], Labels::VERSION),
+    (&["v"], Labels::VERSION),
+    (&["whatsapp"], Labels::PHONE),
+    (&["wa"], Labels::PHONE),
 ];
+
+/// Where the phrases whose last word starts with a letter begin; they are sorted by it.
+const FIRST_PHRASES: [usize; 27] = {
+    let mut table = [PHRASES.len(); 27];
+    let mut row = PHRASES.len();
+    let mut letter = 26;
+    while letter > 0 {
+        letter -= 1;
+        while row > 0 && last_letter(row - 1) >= letter {
+            assert!(
+                last_letter(row - 1) == letter,
+                "phrases are sorted by the first letter of their last word"
+            );
+            row -= 1;
+        }
+        table[letter] = row;
+    }
+    assert!(row == 0, "phrases are sorted by the first letter of their last word");
+    table
+};
+
+/// Which letter of the alphabet the last word of a phrase starts with.
+const fn last_letter(row: usize) -> usize {
+    let words = PHRASES[row].0;
+    (words[words.len() - 1].as_bytes()[0] - b'a') as usize
+}
+
+/// For the first letter of a phrase's last word: which lengths that word may have, as bits. Most words of a text are
+/// told apart from all phrases by one look.
+const LENGTHS_BY_LETTER: [u64; 26] = {
+    let mut table = [0; 26];
+    let mut row = 0;
+    while row < PHRASES.len() {
+        let words = PHRASES[row].0;
+        let last = words[words.len() - 1].as_bytes();
+        table[(last[0] - b'a') as usize] |= 1 << last.len();
+        row += 1;
+    }
+    table
+};
 
 /// Keys that say nothing themselves, so that the key around them speaks: `{"rekening":{"number":…}}`.
 const PLAIN_KEYS: &[&str] = &["number", "no", "nomor", "num", "value", "account", "text", "id"];
 
 /// Longest word in [`PHRASES`] and [`PLAIN_KEYS`].
-const LONGEST_WORD: usize = 13;
+const LONGEST_WORD: usize = 27;
 
 const TOKEN_HEAD: &[u8] = b"[REDACTED:";
+static TOKEN_FINDER: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(TOKEN_HEAD));
 
 /// Where the token that covers or starts at the beginning of `text` ends, if there is one.
 fn token_end(text: &[u8]) -> Option<usize> {
@@ -101,7 +406,7 @@ const LONGEST_TOKEN: usize = 40;
 pub(super) fn skip_cut_token(text: &[u8], floor: usize, at: usize) -> usize {
     let from = floor.max(at.saturating_sub(LONGEST_TOKEN));
     let to = text.len().min(at + TOKEN_HEAD.len());
-    let Some(start) = memchr::memmem::rfind(&text[from..to], TOKEN_HEAD).map(|offset| from + offset) else {
+    let Some(start) = TOKEN_FINDER.rfind(&text[from..to]).map(|offset| from + offset) else {
         return at;
     };
     match token_end(&text[start..]) {
@@ -115,6 +420,7 @@ pub(super) fn skip_cut_token(text: &[u8], floor: usize, at: usize) -> usize {
 struct Reader {
     found: Labels,
     previous: Word,
+    before: Word,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -136,29 +442,51 @@ impl Word {
         word
     }
 
+    /// Whether first letter and length are those of the last word of a phrase.
+    fn may_end_phrase(&self) -> bool {
+        let letter = self.bytes[0].wrapping_sub(b'a');
+        self.length > 0
+            && LENGTHS_BY_LETTER
+                .get(usize::from(letter))
+                .is_some_and(|lengths| lengths >> self.length & 1 == 1)
+    }
+
     fn is(&self, text: &str) -> bool {
-        &self.bytes[..self.length] == text.as_bytes()
+        self.length == text.len() && &self.bytes[..self.length] == text.as_bytes()
     }
 }
 
 impl Reader {
     fn word(&mut self, text: &[u8]) {
         let word = Word::new(text);
-        for (phrase, label) in PHRASES {
-            let hit = match phrase {
-                [only] => word.is(only),
-                [first, second] => word.is(second) && self.previous.is(first),
-                _ => false,
-            };
-            if hit {
-                self.found = self.found.or(*label);
+        if word.may_end_phrase() {
+            let letter = usize::from(word.bytes[0] - b'a');
+            for (phrase, label) in &PHRASES[FIRST_PHRASES[letter]..FIRST_PHRASES[letter + 1]] {
+                let hit = match phrase {
+                    [only] => word.is(only),
+                    [first, second] => word.is(second) && self.previous.is(first),
+                    [first, second, third] => {
+                        word.is(third) && self.previous.is(second) && self.before.is(first)
+                    }
+                    _ => false,
+                };
+                if hit {
+                    self.found = self.found.or(*label);
+                }
             }
         }
-        self.previous = word;
+        self.before = std::mem::replace(&mut self.previous, word);
     }
 
     fn barrier(&mut self) {
         self.previous = Word::default();
+        self.before = Word::default();
+    }
+
+    /// Another value stood here, or the part of the text about the labels is over.
+    fn forget(&mut self) {
+        self.barrier();
+        self.found = self.found.and(Labels::FAR);
     }
 
     fn text(&mut self, text: &[u8]) {
@@ -169,10 +497,13 @@ impl Reader {
                 self.word(&text[at..end]);
                 at = end;
             } else if let Some(length) = token_end(&text[at..]) {
-                self.barrier();
+                self.forget();
                 at += length;
             } else {
-                if text[at].is_ascii_digit() {
+                let alone = at == 0 || !text[at - 1].is_ascii_alphanumeric();
+                if matches!(text[at], b',' | b';' | b'|') || text[at].is_ascii_digit() && alone {
+                    self.forget();
+                } else if text[at].is_ascii_digit() {
                     self.barrier();
                 }
                 at += 1;
@@ -202,7 +533,11 @@ fn word_end(text: &[u8], at: usize) -> usize {
 /// The labels in pieces of text that stand in a row with masked spans between them.
 pub(super) fn of_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Labels {
     let mut reader = Reader::default();
-    for piece in pieces {
+    for (index, piece) in pieces.enumerate() {
+        // A masked value stands between two pieces.
+        if index > 0 {
+            reader.forget();
+        }
         reader.text(piece);
     }
     reader.found

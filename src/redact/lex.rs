@@ -1,8 +1,8 @@
 //! The JSON tokenizer (RFC 8259): strict, by hand, and with a glance at what a string may hold while it passes.
 
-use super::escape;
+use super::detect::secrets;
 use super::limits::MIN_DIGITS;
-use super::words;
+use super::{encoded, escape, fold, words};
 
 /// The bytes are not one JSON value. Says what and where, never the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,10 +31,43 @@ impl Glance {
     /// `\u`, here or in JSON inside: any character may hide behind it.
     const UNICODE: u8 = 4;
     const BRACKET: u8 = 8;
+    /// A secret by form or by name, or text in base64 or hexadecimal.
+    const SECRET: u8 = 16;
+    /// Characters that read differently from what they are.
+    const FOLDED: u8 = 32;
+
+    /// At least one digit, in a short string.
+    const ANY_DIGIT: u8 = 64;
+
+    /// Whether a digit or an `@` was seen; only told of short strings.
+    pub(super) fn telling(self) -> bool {
+        self.0 & (Self::ANY_DIGIT | Self::AT_SIGN) != 0
+    }
+
+    /// What a number may hold.
+    pub(super) const NUMBER: Self = Self(Self::DIGITS);
+
+    /// Everything may stand in the text.
+    pub(super) const ALL: Self = Self(0xFF);
+
+    /// Whether enough digits or an `@` may stand in the text.
+    pub(super) fn may_hold_values(self) -> bool {
+        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE) != 0
+    }
+
+    /// Whether a secret or an encoded part may stand in the text.
+    pub(super) fn may_hold_secret(self) -> bool {
+        self.0 & (Self::SECRET | Self::AT_SIGN | Self::UNICODE) != 0
+    }
+
+    /// Whether characters that read differently may stand in the text.
+    pub(super) fn may_fold(self) -> bool {
+        self.0 & (Self::FOLDED | Self::UNICODE) != 0
+    }
 
     /// Whether any detector might find something.
     pub(super) fn suspicious(self) -> bool {
-        self.0 & (Self::DIGITS | Self::AT_SIGN | Self::UNICODE) != 0
+        self.may_hold_values() || self.may_hold_secret() || self.may_fold()
     }
 
     /// Whether the text might hold a token of ours already, all of which start with `[`.
@@ -72,6 +105,12 @@ const DIGIT: u8 = 1;
 const AT: u8 = 2;
 const OPEN: u8 = 4;
 const STOP: u8 = 8;
+/// `:` and `=`, behind which the value of a name stands.
+const SIGN: u8 = 16;
+/// Bytes of characters beyond ASCII, and signs that start codes.
+const ODD: u8 = 32;
+/// What ends a run of letters and digits.
+const GAP: u8 = 64;
 
 const CLASS: [u8; 256] = {
     let mut table = [0u8; 256];
@@ -87,8 +126,22 @@ const CLASS: [u8; 256] = {
     }
     table[b'"' as usize] = STOP;
     table[b'\\' as usize] = STOP;
-    table[b'@' as usize] = AT;
-    table[b'[' as usize] = OPEN;
+    byte = 0x20;
+    while byte < 256 {
+        let value = byte as u8;
+        if byte >= 0x80 {
+            table[byte] |= ODD | GAP;
+        } else if !value.is_ascii_alphanumeric() && !matches!(value, b'_' | b'-' | b'.') {
+            table[byte] |= GAP;
+        }
+        byte += 1;
+    }
+    table[b'@' as usize] |= AT;
+    table[b'[' as usize] |= OPEN;
+    table[b':' as usize] |= SIGN;
+    table[b'=' as usize] |= SIGN;
+    table[b'%' as usize] |= ODD;
+    table[b'&' as usize] |= ODD;
     table
 };
 
@@ -97,6 +150,14 @@ const SHORT: usize = 32;
 const BLOCK: usize = 32;
 const WIDE: usize = 4 * BLOCK;
 const _: () = assert!(WIDE <= u8::MAX as usize);
+/// Fewest letters and digits of a string in which a secret by form or an encoded part may stand.
+const SHORTEST_HINT: usize = 12;
+
+/// Whether a secret or an encoded part may stand in the text, raw or decoded; `sign` tells of a `:` or `=`.
+fn may_hold_secret(text: &[u8], sign: bool) -> bool {
+    secrets::may_hold(text, sign)
+        || secrets::long_runs(text).any(|run| secrets::may_start(text, run) || encoded::may_start(text, run))
+}
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
@@ -173,23 +234,30 @@ impl<'a> Lexer<'a> {
         let head = &self.bytes[start..self.bytes.len().min(start + SHORT)];
         let mut seen = 0;
         let mut digits = 0usize;
+        let mut gaps = 0usize;
         for (offset, &byte) in head.iter().enumerate() {
             let class = CLASS[usize::from(byte)];
-            if class == STOP {
+            if class & STOP != 0 {
                 if byte != b'"' {
                     break;
                 }
                 let end = start + offset;
                 self.at = end + 1;
+                let raw = &self.bytes[start..end];
+                let secret = offset >= gaps + SHORTEST_HINT || seen & SIGN != 0;
                 let glance = Glance(
                     if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 }
+                        | if digits > 0 { Glance::ANY_DIGIT } else { 0 }
                         | if seen & AT != 0 { Glance::AT_SIGN } else { 0 }
-                        | if seen & OPEN != 0 { Glance::BRACKET } else { 0 },
+                        | if seen & OPEN != 0 { Glance::BRACKET } else { 0 }
+                        | if secret && may_hold_secret(raw, seen & SIGN != 0) { Glance::SECRET } else { 0 }
+                        | if seen & ODD != 0 && fold::differs(raw) { Glance::FOLDED } else { 0 },
                 );
                 return Ok(Text { start, end, escaped: false, glance });
             }
             seen |= class;
             digits += usize::from(class & DIGIT);
+            gaps += usize::from(class / GAP);
         }
         self.long_string(start)
     }
@@ -216,12 +284,28 @@ impl<'a> Lexer<'a> {
             }
         }
         self.at = at + 1;
-        let mut glance = glance(&self.bytes[start..at], start)?;
+        let raw = &self.bytes[start..at];
+        let LongGlance { mut glance, sign, odd } = glance(raw, start)?;
         if unicode {
             glance.0 |= Glance::UNICODE;
         }
+        if may_hold_secret(raw, sign) {
+            glance.0 |= Glance::SECRET;
+        }
+        if (odd || escaped) && fold::differs(raw) {
+            glance.0 |= Glance::FOLDED;
+        }
         Ok(Text { start, end: at, escaped, glance })
     }
+}
+
+/// What a look at a long string tells.
+struct LongGlance {
+    glance: Glance,
+    /// Holds `:` or `=`.
+    sign: bool,
+    /// Holds characters beyond ASCII, or signs that start codes.
+    odd: bool,
 }
 
 /// Looks at the raw bytes of a string, one question after the other and [`WIDE`] bytes at a time: each of these loops
@@ -229,7 +313,7 @@ impl<'a> Lexer<'a> {
 ///
 /// Eight digits with single separators span at most 15 bytes, so they lie in one block or in two neighbours. Where a
 /// whole stretch and the one before it have fewer digits than that together, no block needs a look of its own.
-fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
+fn glance(raw: &[u8], offset: usize) -> Result<LongGlance, Malformed> {
     let (stretches, tail) = raw.as_chunks::<WIDE>();
     let mut last = [b' '; WIDE];
     last[..tail.len()].copy_from_slice(tail);
@@ -239,10 +323,16 @@ fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
     let mut lowest = u8::MAX;
     let mut at_sign = 0u8;
     let mut bracket = 0u8;
+    let mut sign = 0u8;
+    let mut odd = 0u8;
     for stretch in stretches.iter().chain(std::iter::once(&last)) {
         lowest = lowest.min(stretch.iter().copied().min().unwrap_or(lowest));
         at_sign |= stretch.iter().fold(0, |seen, byte| seen | u8::from(*byte == b'@'));
         bracket |= stretch.iter().fold(0, |seen, byte| seen | u8::from(*byte == b'['));
+        sign |= stretch.iter().fold(0, |seen, byte| seen | u8::from(*byte == b':') | u8::from(*byte == b'='));
+        odd |= stretch
+            .iter()
+            .fold(0, |seen, byte| seen | byte >> 7 | u8::from(*byte == b'%') | u8::from(*byte == b'&'));
         let digits = count_digits(stretch);
         if !dense && digits_before + digits >= MIN_DIGITS {
             dense = is_dense(before, stretch);
@@ -254,7 +344,8 @@ fn glance(raw: &[u8], offset: usize) -> Result<Glance, Malformed> {
         let at = raw.iter().position(|&byte| byte < 0x20).unwrap_or(0);
         return Err(Malformed::new(offset + at, "a control character in a string must be escaped"));
     }
-    Ok(Glance(u8::from(dense) * Glance::DIGITS + at_sign * Glance::AT_SIGN + bracket * Glance::BRACKET))
+    let found = u8::from(dense) * Glance::DIGITS + at_sign * Glance::AT_SIGN + bracket * Glance::BRACKET;
+    Ok(LongGlance { glance: Glance(found), sign: sign != 0, odd: odd != 0 })
 }
 
 /// At most [`WIDE`] bytes, so the sum fits.
@@ -283,7 +374,9 @@ pub(super) fn glance_at_text(text: &[u8]) -> Glance {
     let dense = if digits >= MIN_DIGITS { Glance::DIGITS } else { 0 };
     let at_sign = if seen & AT != 0 { Glance::AT_SIGN } else { 0 };
     let unicode = if memchr::memmem::find(text, b"\\u").is_some() { Glance::UNICODE } else { 0 };
-    Glance(dense | at_sign | unicode)
+    let secret = if may_hold_secret(text, true) { Glance::SECRET } else { 0 };
+    let folded = if fold::differs(text) { Glance::FOLDED } else { 0 };
+    Glance(dense | at_sign | unicode | secret | folded)
 }
 
 #[cfg(test)]
@@ -326,7 +419,7 @@ mod tests {
             let expected = flag(dense, Glance::DIGITS)
                 | flag(raw.contains(&b'@'), Glance::AT_SIGN)
                 | flag(raw.contains(&b'['), Glance::BRACKET);
-            prop_assert_eq!(glance(&raw, 0), Ok(Glance(expected)));
+            prop_assert_eq!(glance(&raw, 0).map(|long| long.glance), Ok(Glance(expected)));
         }
     }
 

@@ -13,8 +13,17 @@ pub const LABEL_REACH_BYTES: usize = 50;
 pub const LABEL_BEHIND_BYTES: usize = 24;
 /// Keys that may speak for a value, counted outwards in open arrays and objects: `{"rekening":[{"number":…}]}` needs 3.
 pub const LABEL_KEYS: usize = 4;
-/// Fewest digits that any detector takes: the shortest bank account.
-pub const MIN_DIGITS: usize = 8;
+/// Keys whose labels are kept for the next record: about as many as a record has fields with digits.
+pub const KNOWN_KEYS: usize = 8;
+/// Fewest digits of any value in a string: an Indian PAN.
+pub const MIN_DIGITS: usize = 4;
+/// Fewest digits, close together, of a value that is made of digits: a date of birth such as 4/12/1988 has 7, the
+/// shortest passport number 6.
+pub const MIN_DENSE_DIGITS: usize = 6;
+/// Fewest digits of an identifier of letters and digits: an Indian PAN.
+pub const MIN_WORD_DIGITS: usize = 4;
+/// Longest identifier that is looked at: an IBAN has 34 characters.
+pub const LONGEST_IDENTIFIER: usize = 40;
 /// Most digits that any detector takes: the longest card number (ISO/IEC 7812).
 pub const MAX_DIGITS: usize = 19;
 /// Groups of digits that are looked at together: an NPWP in its old form has 6, a number of 19 single digits 19.

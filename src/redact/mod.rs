@@ -13,13 +13,18 @@
 //!
 //! Pure functions: no actor, no channel, no clock. The time is linear in the length, whatever the bytes are.
 
+mod dates;
 pub mod detect;
+mod encoded;
 mod escape;
+mod fold;
+mod joined;
 mod keys;
 pub mod labels;
 mod lex;
 pub mod limits;
 mod media;
+mod numbers;
 pub mod output_schema;
 pub mod port;
 mod scan;
@@ -116,11 +121,13 @@ impl Redactor {
 
     /// Masks plain text; text that is JSON is masked as JSON.
     pub fn scan_text(&self, text: &str) -> TextScan {
-        if !lex::glance_at_text(text.as_bytes()).suspicious() {
+        let glance = lex::glance_at_text(text.as_bytes());
+        if !glance.suspicious() {
             return TextScan::default();
         }
         let mut splices = Vec::new();
-        let site = Site { matcher: &self.matcher, scope: Scope::default(), level: 0, key: Labels::NONE };
+        let site =
+            Site { matcher: &self.matcher, scope: Scope::default(), level: 0, key: Labels::NONE, glance };
         site.mask(text.as_bytes(), &mut Vec::new(), &mut splices);
         // The text is no string in JSON, so its quotes are plain ones.
         for splice in &mut splices {

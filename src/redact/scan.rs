@@ -4,11 +4,13 @@
 //! entered by recursion, at most [`limits::MAX_NESTED_TEXTS`](super::limits::MAX_NESTED_TEXTS) levels deep.
 
 use super::Scope;
+use super::detect::secrets;
 use super::escape::{WayBack, unescape};
+use super::joined::{LONGEST_PIECE, Piece, Pieces};
 use super::keys::KeyBook;
 use super::labels::{self, Labels};
-use super::lex::{Lexer, Malformed, Text};
-use super::limits::{LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
+use super::lex::{Glance, Lexer, Malformed, Text};
+use super::limits::{KNOWN_KEYS, LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
 use super::media::{self, Claims, Meaning};
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
@@ -44,6 +46,10 @@ pub(super) struct Scanner<'a> {
     splices: &'a mut Vec<Splice>,
     scratch: Vec<u8>,
     hits: Vec<Hit>,
+    /// Neighbours that may be parts of one value.
+    pieces: Pieces,
+    /// What keys said that were asked for lately: records repeat them.
+    known_keys: [Option<(&'a [u8], Option<Labels>)>; KNOWN_KEYS],
 }
 
 impl<'a> Scanner<'a> {
@@ -64,6 +70,8 @@ impl<'a> Scanner<'a> {
             splices,
             scratch: Vec::new(),
             hits: Vec::new(),
+            pieces: Pieces::default(),
+            known_keys: [None; KNOWN_KEYS],
         }
     }
 
@@ -138,6 +146,7 @@ impl<'a> Scanner<'a> {
         if self.frames.len() >= MAX_DEPTH {
             return Err(self.lexer.malformed("arrays and objects are nested too deep"));
         }
+        self.end_pieces();
         self.lexer.at += 1;
         let frame =
             Frame { object, fresh: true, key: None, key_labels: None, claims: Claims::default(), book: None };
@@ -146,6 +155,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn close(&mut self) -> Result<(), Malformed> {
+        self.end_pieces();
         self.lexer.at += 1;
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         for (from, to) in frame.claims.taken_back() {
@@ -157,6 +167,20 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Judges neighbouring pieces, once something else stands beside them.
+    fn end_pieces(&mut self) {
+        if self.pieces.is_idle() {
+            self.pieces.clear();
+            return;
+        }
+        // A key speaks for its array; of neighbouring fields each has its own.
+        let array = self.frames.last().is_some_and(|frame| !frame.object);
+        let key = if array { self.labels() } else { Labels::NONE };
+        if let Some(matcher) = self.matcher {
+            self.pieces.judge(self.lexer.bytes, matcher, key, self.splices);
+        }
     }
 
     fn key(&mut self) -> Result<(), Malformed> {
@@ -186,11 +210,13 @@ impl<'a> Scanner<'a> {
         let raw = &self.lexer.bytes[text.start..text.end];
         let mut scratch = std::mem::take(&mut self.scratch);
         let decoded = decode(raw, text.escaped, &mut scratch);
-        matcher.find(decoded, Labels::NONE, &mut self.hits);
+        matcher.find(decoded, Labels::NONE, text.glance, &mut self.hits);
         let from = self.splices.len();
         self.splices.extend(self.hits.iter().map(token));
         let book = self.frames.last_mut().map(|frame| &mut frame.book);
         if !self.hits.is_empty() {
+            // Splices stand in order: what came before this key is settled.
+            self.pieces.clear();
             let masked = super::splice::apply(decoded, &self.splices[from..]).json.unwrap_or_default();
             lift(&mut self.splices[from..], raw, text);
             if let Some(book) = book {
@@ -216,44 +242,92 @@ impl<'a> Scanner<'a> {
         {
             meaning = frame.claims.member(&self.lexer.bytes[key.start..key.end], raw, suspicious);
         }
-        let Some(matcher) = self.matcher.filter(|_| suspicious) else { return Ok(()) };
-        if matches!(meaning, Meaning::Media) || media::is_data_uri(raw) || self.is_handle() {
+        if let Some(row) = self.named_secret(raw, text.escaped) {
+            self.end_pieces();
+            self.splices.push(Splice { start: text.start, end: text.end, fill: Fill::Token(row) });
             return Ok(());
         }
+        let masked = self.splices.len();
+        if let Some(matcher) = self.matcher.filter(|_| suspicious) {
+            if matches!(meaning, Meaning::Media) || media::is_data_uri(raw) || self.is_handle() {
+                self.end_pieces();
+                return Ok(());
+            }
+            self.mask_string(matcher, text, meaning);
+        }
+        if self.splices.len() == masked && self.is_piece(text) {
+            let telling = text.glance.telling();
+            self.pieces.push(Piece { start: text.start, end: text.end, number: false, telling });
+        } else if self.splices.len() == masked {
+            self.end_pieces();
+        } else {
+            self.pieces.clear();
+        }
+        Ok(())
+    }
+
+    /// Whether a string may be part of a value that its neighbours continue. Of an object only what holds digits is.
+    fn is_piece(&self, text: Text) -> bool {
+        let short = !text.escaped && (1..=LONGEST_PIECE).contains(&(text.end - text.start));
+        short && self.frames.last().is_some_and(|frame| !frame.object || text.glance.telling())
+    }
+
+    fn mask_string(&mut self, matcher: &Matcher, text: Text, meaning: Meaning) {
+        let raw = &self.lexer.bytes[text.start..text.end];
         let from = self.splices.len();
         let key = self.labels();
         let mut scratch = std::mem::take(&mut self.scratch);
         let decoded = decode(raw, text.escaped, &mut scratch);
-        let site = Site { matcher, scope: self.scope, level: self.level, key };
+        let site = Site { matcher, scope: self.scope, level: self.level, key, glance: text.glance };
         site.mask(decoded, &mut self.hits, self.splices);
         lift(&mut self.splices[from..], raw, text);
         self.scratch = scratch;
         if let (Meaning::Possible(slot), Some(frame)) = (meaning, self.frames.last_mut()) {
             frame.claims.remember(slot, from, self.splices.len());
         }
-        Ok(())
     }
 
     /// A number without fraction and exponent is matched as a whole, without its sign.
     fn number(&mut self) -> Result<(), Malformed> {
         let number = self.lexer.number()?;
         let Some(matcher) = self.matcher.filter(|_| number.integer && self.scope.numbers) else {
+            self.end_pieces();
             return Ok(());
         };
         let raw = &self.lexer.bytes[number.start..number.end];
         let digits = raw.strip_prefix(b"-").unwrap_or(raw);
-        if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || self.is_handle() {
+        if self.is_handle() {
+            self.end_pieces();
             return Ok(());
         }
-        let key = self.labels();
-        matcher.find(digits, key, &mut self.hits);
-        if let [hit] = self.hits[..]
-            && (hit.start, hit.end) == (0, digits.len())
-        {
-            let fill = Fill::Quoted { row: hit.row, level: 0 };
-            self.splices.push(Splice { start: number.start, end: number.end, fill });
+        if (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) {
+            let key = self.labels();
+            matcher.find(digits, key, Glance::NUMBER, &mut self.hits);
+            if let [hit] = self.hits[..]
+                && (hit.start, hit.end) == (0, digits.len())
+            {
+                self.end_pieces();
+                let fill = Fill::Quoted { row: hit.row, level: 0 };
+                self.splices.push(Splice { start: number.start, end: number.end, fill });
+                return Ok(());
+            }
+        }
+        if digits.len() == raw.len() && digits.len() <= LONGEST_PIECE && !self.frames.is_empty() {
+            self.pieces.push(Piece { start: number.start, end: number.end, number: true, telling: true });
+        } else {
+            self.end_pieces();
         }
         Ok(())
+    }
+
+    /// The row of the secret that the key calls the value, a whole string.
+    fn named_secret(&mut self, raw: &[u8], escaped: bool) -> Option<u8> {
+        let matcher = self.matcher?;
+        let key = self.frames.last()?.key.filter(|key| !key.escaped)?;
+        let secret = secrets::kind_of_name(&self.lexer.bytes[key.start..key.end])?;
+        let row = matcher.secret_row(secret)?;
+        let value = decode(raw, escaped, &mut self.scratch);
+        (secrets::is_value(secret, value) && !looks_like_json(value) && !self.is_handle()).then_some(row)
     }
 
     /// What the key of the value that was just read says. In an array, and under a key that says nothing itself, the
@@ -263,8 +337,17 @@ impl<'a> Scanner<'a> {
         for frame in self.frames.iter_mut().rev().take(LABEL_KEYS) {
             let Some(key) = frame.key else { continue };
             let found = *frame.key_labels.get_or_insert_with(|| {
-                let decoded = decode(&bytes[key.start..key.end], key.escaped, &mut self.scratch);
-                labels::of_key(decoded)
+                let raw = &bytes[key.start..key.end];
+                let slot = &mut self.known_keys
+                    [(raw.len() * 7 + raw.first().map_or(0, |byte| usize::from(*byte))) % KNOWN_KEYS];
+                if let Some((known, labels)) = slot
+                    && *known == raw
+                {
+                    return *labels;
+                }
+                let labels = labels::of_key(decode(raw, key.escaped, &mut self.scratch));
+                *slot = Some((raw, labels));
+                labels
             });
             if let Some(found) = found {
                 return found;
@@ -297,6 +380,8 @@ pub(super) struct Site<'a> {
     pub(super) level: u8,
     /// What the object key says.
     pub(super) key: Labels,
+    /// What may stand in it.
+    pub(super) glance: Glance,
 }
 
 impl Site<'_> {
@@ -313,7 +398,7 @@ impl Site<'_> {
             }
             splices.truncate(from);
         }
-        self.matcher.find(text, self.key, hits);
+        self.matcher.find(text, self.key, self.glance, hits);
         splices.extend(hits.iter().map(token));
     }
 }

@@ -1,6 +1,6 @@
 //! Payment card numbers: by the documented loose rule, or by sum and issuer.
 
-use super::{CardMatch, DigitQuestion, opaque};
+use super::{CardMatch, DigitQuestion, checksums, opaque};
 use crate::redact::limits::MAX_DIGITS;
 use crate::redact::window::{Candidate, Span};
 
@@ -68,7 +68,7 @@ pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
         let loose = printed && !is_years(&candidate);
         let checked = (printed || is_groupable(&candidate))
             && is_issued(candidate.digits())
-            && passes_luhn(candidate.digits());
+            && checksums::luhn(candidate.digits());
         if !(loose || checked)
             || one_piece && (around.is_fraction() || TYPE_BOUNDS.contains(&candidate.digits()))
             || opaque::in_hexadecimal(around, candidate.span())
@@ -109,18 +109,4 @@ fn is_issued(digits: &[u8]) -> bool {
         let prefix = digits[..width].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
         (first..=last).contains(&prefix) && (fewest..=most).contains(&digits.len())
     })
-}
-
-/// The Luhn sum: from the right every second digit doubled, digits added, divisible by ten.
-fn passes_luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(index, digit)| {
-            let value = u32::from(digit - b'0') * if index % 2 == 1 { 2 } else { 1 };
-            if value > 9 { value - 9 } else { value }
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }

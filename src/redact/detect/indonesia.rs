@@ -1,6 +1,7 @@
 //! Indonesian identifiers: NIK, NPWP and mobile numbers (the AxonFlow contract, section 5.3).
 
 use super::{DigitQuestion, opaque};
+use crate::redact::dates;
 use crate::redact::labels::Labels;
 use crate::redact::window::{Candidate, Span};
 
@@ -33,7 +34,7 @@ fn is_nik(digits: &[u8]) -> bool {
     };
     let day = if day > 40 { day - 40 } else { day };
     PROVINCES.iter().any(|range| range.contains(&province))
-        && date_exists(year, month, day)
+        && dates::exists(year, month, day)
         && (serial_high, serial_low) != (0, 0)
 }
 
@@ -42,19 +43,6 @@ fn pairs(digits: &[u8]) -> Option<[u32; 8]> {
     let (chunks, []) = digits.as_chunks::<2>() else { return None };
     let chunks: &[[u8; 2]; 8] = chunks.try_into().ok()?;
     Some(chunks.map(|[tens, ones]| u32::from(tens - b'0') * 10 + u32::from(ones - b'0')))
-}
-
-/// Whether the day exists in a year with these last two digits, of this century or the last: 1900 was no leap year,
-/// but 2000 was one, so only the two digits matter.
-fn date_exists(year: u32, month: u32, day: u32) -> bool {
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) => 29,
-        2 => 28,
-        _ => return false,
-    };
-    (1..=days).contains(&day)
 }
 
 /// NPWP: `NN.NNN.NNN.N-NNN.NNN` as it is printed, or 15 or 16 digits that a label calls NPWP.

@@ -9,7 +9,7 @@ const UUID_LENGTH: usize = 36;
 
 /// Whether either end of `span` lies in a hexadecimal digest or a UUID (RFC 9562). Only these exact shapes are
 /// spared: a card number inside any other text is still a card number.
-pub(super) fn in_hexadecimal(around: &Surroundings<'_>, span: Span) -> bool {
+pub(in crate::redact) fn in_hexadecimal(around: &Surroundings<'_>, span: Span) -> bool {
     let last = span.end - 1;
     [span.start, last].into_iter().any(|at| in_digest(around, at) || in_uuid(around, at))
 }

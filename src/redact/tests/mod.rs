@@ -4,6 +4,8 @@ mod carriers;
 mod detectors;
 mod grammar;
 mod properties;
+mod quality;
+mod world;
 
 use super::{CardMatch, Malformed, Options, Redactor, Scan};
 

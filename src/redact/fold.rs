@@ -1,0 +1,307 @@
+//! Reads text as a person would: without characters of no width, with the digits and letters of other scripts' forms
+//! as ASCII, every kind of space and hyphen as one, and percent codes, HTML entities and `\\u` codes as what they mean.
+//!
+//! Text in which nothing of this occurs is not copied; to know that costs one look at each character beyond ASCII.
+
+use super::text::Hit;
+
+/// A text as it reads, with the way back.
+pub(super) struct Folded {
+    /// What is matched.
+    pub(super) text: Vec<u8>,
+    /// For the bytes of `text` behind which the distance to the original changes: offset in `text`, offset in the
+    /// original. In rising order.
+    steps: Vec<(usize, usize)>,
+}
+
+impl Folded {
+    /// Turns offsets in the folded text into offsets in the original.
+    pub(super) fn lift(&self, hits: &mut [Hit]) {
+        for hit in hits {
+            hit.start = self.original(hit.start);
+            // The end of the last character and not the start of the next: what has no width stays outside.
+            hit.end = self.original_end(hit.end);
+        }
+    }
+
+    fn original(&self, at: usize) -> usize {
+        let index = self.steps.partition_point(|(folded, _)| *folded <= at);
+        index.checked_sub(1).map_or(at, |index| self.steps[index].1 + (at - self.steps[index].0))
+    }
+
+    fn original_end(&self, end: usize) -> usize {
+        let before = self.steps.partition_point(|(folded, _)| *folded < end);
+        match before.checked_sub(1) {
+            // A step at `end` tells where the next character starts; several steps tell of signs without width.
+            _ if self.steps.get(before).is_some_and(|(folded, _)| *folded == end) => self.steps[before].1,
+            Some(index) => self.steps[index].1 + (end - self.steps[index].0),
+            None => end,
+        }
+    }
+}
+
+/// What a character reads as.
+enum Reading {
+    /// Nothing: it has no width.
+    Nothing,
+    /// An ASCII character.
+    Ascii(u8),
+}
+
+/// Lead bytes of characters that may read differently.
+const LEADS: [bool; 256] = {
+    let mut table = [false; 256];
+    let leads = [0xC2u8, 0xCD, 0xD8, 0xD9, 0xDB, 0xDF, 0xE0, 0xE1, 0xE2, 0xE3, 0xEA, 0xEF, 0xF0, 0xF3];
+    let mut index = 0;
+    while index < leads.len() {
+        table[leads[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
+/// First code points of the decimal digits of other scripts (Unicode category Nd), ten in a row each.
+const ZEROS: [u32; 38] = [
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0,
+    0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50,
+    0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x11066,
+];
+
+fn reading(character: char) -> Option<Reading> {
+    let code = u32::from(character);
+    let ascii = |byte: u8| Some(Reading::Ascii(byte));
+    let offset =
+        |zero: u32, first: u8| u8::try_from(code - zero).ok().map(|offset| Reading::Ascii(first + offset));
+    match code {
+        0xAD
+        | 0x34F
+        | 0x61C
+        | 0x180B..=0x180E
+        | 0x200B..=0x200F
+        | 0x202A..=0x202E
+        | 0x2060..=0x2064
+        | 0x2066..=0x2069
+        | 0xFE00..=0xFE0F
+        | 0xFEFF
+        | 0xE0000..=0xE007F => Some(Reading::Nothing),
+        0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => ascii(b' '),
+        0x2010..=0x2015 | 0x2212 | 0xFE58 | 0xFE63 | 0x2E3A => ascii(b'-'),
+        0xFF01..=0xFF5E => offset(0xFF01, b'!'),
+        0xFE6B => ascii(b'@'),
+        0x2024 | 0xFE52 | 0x3002 => ascii(b'.'),
+        0x1D7CE..=0x1D7FF => {
+            u8::try_from((code - 0x1D7CE) % 10).ok().map(|digit| Reading::Ascii(b'0' + digit))
+        }
+        0x2460..=0x2468 => offset(0x2460, b'1'),
+        0x24EA => ascii(b'0'),
+        0x2070 | 0x2074..=0x2079 => offset(0x2070, b'0'),
+        0x2080..=0x2089 => offset(0x2080, b'0'),
+        0xB9 => ascii(b'1'),
+        0xB2..=0xB3 => offset(0xB2, b'2'),
+        _ => {
+            let zero = ZEROS.iter().copied().find(|zero| (*zero..*zero + 10).contains(&code))?;
+            offset(zero, b'0')
+        }
+    }
+}
+
+/// The text as it reads, when that differs.
+pub(super) fn fold(text: &[u8]) -> Option<Folded> {
+    if !differs(text) {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    let mut folded = Folded { text: Vec::with_capacity(text.len()), steps: Vec::new() };
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        let rest = &text.as_bytes()[at..];
+        let (read, length) = if character.is_ascii() {
+            match code(rest) {
+                Some((meant, length)) => (meant_as(meant), length),
+                None => (None, 1),
+            }
+        } else {
+            (reading(character), character.len_utf8())
+        };
+        match read {
+            None => {
+                folded.text.extend_from_slice(&rest[..length]);
+                at += length;
+            }
+            Some(read) => {
+                let place = folded.text.len();
+                // The original of what was read so far ends here, whatever stands between.
+                if folded.steps.last().is_none_or(|(known, _)| *known != place) {
+                    folded.steps.push((place, at));
+                }
+                if let Reading::Ascii(byte) = read {
+                    folded.text.push(byte);
+                    at += length;
+                    folded.steps.push((place + 1, at));
+                } else {
+                    at += length;
+                    folded.steps.push((place, at));
+                }
+            }
+        }
+    }
+    Some(folded)
+}
+
+fn meant_as(character: char) -> Option<Reading> {
+    match u8::try_from(character) {
+        Ok(byte) if byte.is_ascii() => Some(Reading::Ascii(byte)),
+        _ => Some(reading(character).unwrap_or(Reading::Ascii(b'?'))),
+    }
+}
+
+/// Whether any character may read differently.
+pub(super) fn differs(text: &[u8]) -> bool {
+    if memchr::memchr3(b'%', b'&', b'\\', text).is_some() {
+        let codes = memchr::memchr3_iter(b'%', b'&', b'\\', text);
+        if codes.into_iter().any(|at| code(&text[at..]).is_some()) {
+            return true;
+        }
+    }
+    if text.is_ascii() {
+        return false;
+    }
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        if LEADS[usize::from(byte)] {
+            let length = if byte < 0xE0 {
+                2
+            } else if byte < 0xF0 {
+                3
+            } else {
+                4
+            };
+            let character = text.get(at..at + length).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            if character.and_then(|text| text.chars().next()).is_some_and(matters) {
+                return true;
+            }
+            at += length;
+        } else {
+            at += 1;
+        }
+    }
+    false
+}
+
+/// Whether a character is worth a copy of the text: full stops and commas of East Asian text are not.
+fn matters(character: char) -> bool {
+    let code = u32::from(character);
+    !matches!(
+        code,
+        0x3002 | 0xFF01 | 0xFF0C | 0xFF08 | 0xFF09 | 0xFF1A | 0xFF1B | 0xFF1F | 0x3000 | 0x2013 | 0x2014
+    ) && reading(character).is_some()
+}
+
+/// The character that a code at the start of `text` means, and its length.
+fn code(text: &[u8]) -> Option<(char, usize)> {
+    match text.first()? {
+        b'%' => percent(text),
+        b'&' => entity(text),
+        b'\\' => backslash(text),
+        _ => None,
+    }
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
+}
+
+/// `%40`, and `%2540`, encoded twice.
+fn percent(text: &[u8]) -> Option<(char, usize)> {
+    let mut length = 3;
+    let mut value = hex(text.get(1..3)?)?;
+    while value == 0x25 {
+        let Some(inner) = text.get(length..length + 2).and_then(hex) else { break };
+        value = inner;
+        length += 2;
+    }
+    // Only what can be part of a value: the bytes of other characters stay.
+    (0x20..0x7F)
+        .contains(&value)
+        .then(|| char::from_u32(value))
+        .flatten()
+        .map(|character| (character, length))
+}
+
+/// `&#64;`, `&#x40;`, and the names of signs that stand in values.
+fn entity(text: &[u8]) -> Option<(char, usize)> {
+    let end = text.iter().take(12).position(|byte| *byte == b';')?;
+    let body = &text[1..end];
+    if let Some(rest) = body.strip_prefix(b"amp")
+        && rest.is_empty()
+    {
+        // `&amp;#64;`: encoded twice.
+        let inner = [b"&", text.get(end + 1..text.len().min(end + 13))?].concat();
+        return entity(&inner).map(|(character, length)| (character, end + length));
+    }
+    let character = match body {
+        [b'#', b'x' | b'X', digits @ ..] if !digits.is_empty() => char::from_u32(hex(digits)?)?,
+        [b'#', digits @ ..] if !digits.is_empty() => {
+            let value = digits.iter().try_fold(0u32, |value, digit| {
+                Some(value.checked_mul(10)? + char::from(*digit).to_digit(10)?)
+            })?;
+            char::from_u32(value)?
+        }
+        b"commat" => '@',
+        b"period" => '.',
+        b"nbsp" | b"ensp" | b"emsp" | b"thinsp" => ' ',
+        b"hyphen" | b"dash" | b"ndash" | b"mdash" | b"minus" => '-',
+        b"lowbar" => '_',
+        b"plus" => '+',
+        b"colon" => ':',
+        b"equals" => '=',
+        b"sol" => '/',
+        b"shy" | b"ZeroWidthSpace" => '\u{AD}',
+        b"lpar" => '(',
+        b"rpar" => ')',
+        _ => return None,
+    };
+    Some((character, end + 1))
+}
+
+/// `\\u0040` and `\\x40`, which are text here and no escapes of JSON.
+fn backslash(text: &[u8]) -> Option<(char, usize)> {
+    let (digits, length) = match text.get(1)? {
+        b'u' => (text.get(2..6)?, 6),
+        b'x' => (text.get(2..4)?, 4),
+        _ => return None,
+    };
+    char::from_u32(hex(digits)?)
+        .filter(|character| !character.is_control())
+        .map(|character| (character, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    fn reads(text: &str) -> String {
+        fold(text.as_bytes())
+            .map_or_else(|| text.to_owned(), |folded| String::from_utf8(folded.text).unwrap())
+    }
+
+    #[test]
+    fn hidden_characters_are_read() {
+        assert_eq!(reads("4\u{200b}1\u{ad}1"), "411");
+        assert_eq!(reads("\u{ff11}\u{0662}\u{096a}"), "124");
+        assert_eq!(reads("a\u{a0}b\u{2011}c"), "a b-c");
+        assert_eq!(reads("jane%40acme.com jane%2540acme.com"), "jane@acme.com jane@acme.com");
+        assert_eq!(reads("jane&#64;acme&period;com &amp;#64;"), "jane@acme.com @");
+        assert_eq!(reads("100 % of &co; \u{e9}\u{4e2d}\u{ff0c}"), "100 % of &co; \u{e9}\u{4e2d}\u{ff0c}");
+    }
+
+    #[test]
+    fn the_way_back_covers_what_was_read() {
+        let text = "x\u{200b}4%31\u{200b}1y";
+        let folded = fold(text.as_bytes()).unwrap();
+        assert_eq!(folded.text, b"x411y");
+        let mut hits = [crate::redact::text::Hit { start: 1, end: 4, row: 0 }];
+        folded.lift(&mut hits);
+        assert_eq!(&text[hits[0].start..hits[0].end], "4%31\u{200b}1");
+    }
+}

@@ -1,0 +1,137 @@
+//! Values that are cut into pieces: `["4111", "1111", "1111", "1111"]`, digit by digit, or over neighbouring fields.
+//!
+//! Pieces are short strings and whole numbers that stand beside each other in one array or object. They are joined
+//! only in the mind of the matcher, and only what a check digit, a strong form or a label proves is masked, each piece
+//! for itself. Times in the loose sense of cards never join.
+
+use super::labels::Labels;
+use super::splice::{Fill, Splice};
+use super::text::{Hit, Matcher};
+
+/// Longest piece: a first part of a mail address.
+pub(super) const LONGEST_PIECE: usize = 24;
+/// Pieces that are looked at together: an IBAN, character by character, has 34.
+const MOST_PIECES: usize = 40;
+/// Longest value that is joined.
+const LONGEST_VALUE: usize = 96;
+/// Shortest value that is joined.
+const SHORTEST_VALUE: usize = 7;
+
+/// A string or a number that may be part of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Where its content starts, and ends.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Stands without quotes.
+    pub(super) number: bool,
+    /// Holds a digit or an `@`.
+    pub(super) telling: bool,
+}
+
+/// The pieces beside each other that were read last.
+#[derive(Default)]
+pub(super) struct Pieces {
+    pieces: Vec<Piece>,
+    /// More pieces came than are looked at.
+    too_many: bool,
+    telling: bool,
+}
+
+impl Pieces {
+    /// Adds a piece.
+    pub(super) fn push(&mut self, piece: Piece) {
+        self.telling |= piece.telling;
+        if self.pieces.len() < MOST_PIECES {
+            self.pieces.push(piece);
+        } else {
+            self.too_many = true;
+        }
+    }
+
+    /// Whether nothing is to be judged when the row of pieces ends.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pieces.len() < 2 || !self.telling || self.too_many
+    }
+
+    /// Forgets all pieces.
+    pub(super) fn clear(&mut self) {
+        self.pieces.clear();
+        self.too_many = false;
+        self.telling = false;
+    }
+
+    /// Judges the pieces and forgets them.
+    pub(super) fn judge(&mut self, bytes: &[u8], matcher: &Matcher, key: Labels, splices: &mut Vec<Splice>) {
+        if !self.is_idle() {
+            let mut judged = Judged { bytes, matcher, key, text: Vec::new(), hits: Vec::new() };
+            if let Some(row) = judged.row(&self.pieces) {
+                splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));
+            } else {
+                judged.windows(&self.pieces, splices);
+            }
+        }
+        self.clear();
+    }
+}
+
+fn fill(piece: &Piece, row: u8) -> Splice {
+    let fill = if piece.number { Fill::Quoted { row, level: 0 } } else { Fill::Token(row) };
+    Splice { start: piece.start, end: piece.end, fill }
+}
+
+struct Judged<'a> {
+    bytes: &'a [u8],
+    matcher: &'a Matcher,
+    key: Labels,
+    text: Vec<u8>,
+    hits: Vec<Hit>,
+}
+
+impl Judged<'_> {
+    /// The row that takes all pieces together as one value.
+    fn row(&mut self, pieces: &[Piece]) -> Option<u8> {
+        let length: usize = pieces.iter().map(|piece| piece.end - piece.start).sum();
+        if !(SHORTEST_VALUE..=LONGEST_VALUE).contains(&length) {
+            return None;
+        }
+        self.text.clear();
+        for piece in pieces {
+            self.text.extend_from_slice(&self.bytes[piece.start..piece.end]);
+        }
+        let plain =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+');
+        if !self.text.iter().all(plain) {
+            return None;
+        }
+        self.matcher.find_joined(&self.text, self.key, &mut self.hits);
+        match self.hits[..] {
+            [hit] if (hit.start, hit.end) == (0, self.text.len()) => Some(hit.row),
+            _ => None,
+        }
+    }
+
+    /// Rows of strings of equal length among the pieces, such as four times four digits before an expiry date.
+    fn windows(&mut self, pieces: &[Piece], splices: &mut Vec<Splice>) {
+        let mut from = 0;
+        while from < pieces.len() {
+            let width = pieces[from].end - pieces[from].start;
+            let equal = pieces[from..]
+                .iter()
+                .take_while(|piece| !piece.number && piece.telling && piece.end - piece.start == width)
+                .count();
+            // The last part may be shorter, as in 4-6-5 or 4-4-4-3; cards and Aadhaar have at least 12 digits.
+            let least = 12usize.div_ceil(width.max(1));
+            let found = (least..=equal.min(19 / width.max(1)))
+                .filter(|_| (2..=8).contains(&width) || equal < pieces.len())
+                .rev()
+                .find_map(|count| Some((count, self.row(&pieces[from..from + count])?)));
+            if let Some((count, row)) = found {
+                splices.extend(pieces[from..from + count].iter().map(|piece| fill(piece, row)));
+                from += count;
+            } else {
+                from += 1;
+            }
+        }
+    }
+}
