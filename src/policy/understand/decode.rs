@@ -254,7 +254,7 @@ fn is_base64(b: u8) -> bool {
 
 fn hexadecimal(run: &str) -> Option<String> {
     let digits = run.strip_prefix("0x").or_else(|| run.strip_prefix("0X")).unwrap_or(run).as_bytes();
-    if digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     readable(digits.chunks_exact(2).map(hex_pair).collect::<Option<_>>()?)

@@ -192,9 +192,8 @@ impl<'a> Piece<'a> {
             self.clause(at, signals);
         } else if token.is_any(&["sleep", "benchmark"]) {
             self.sleep(at, signals);
-        } else if token.is("waitfor") && self.at(at + 1).is_some_and(|next| next.is("delay")) {
-            signals.add(Signal::SqlDelay);
-        } else if token.is_any(DELAYS) && self.at(at + 1).is_some_and(|next| next.mark("(") || next.mark("."))
+        } else if (token.is("waitfor") && self.at(at + 1).is_some_and(|next| next.is("delay")))
+            || (token.is_any(DELAYS) && self.at(at + 1).is_some_and(|next| next.mark("(") || next.mark(".")))
         {
             signals.add(Signal::SqlDelay);
         } else if token.is_any(PROBES) && self.at(at + 1).is_some_and(|next| next.mark("(") || next.mark("."))

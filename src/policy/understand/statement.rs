@@ -68,11 +68,7 @@ pub(super) fn judge(text: &str, signals: &mut Signals) {
         return;
     }
     match tokens(text, None).len() {
-        ..=IN_PLACE_TOKENS => {
-            if parse(text, IN_PLACE_DEPTH, signals).is_ok() {
-                return;
-            }
-        }
+        ..=IN_PLACE_TOKENS if parse(text, IN_PLACE_DEPTH, signals).is_ok() => return,
         PARSED_TOKENS.. => return,
         _ => {}
     }
