@@ -8,7 +8,9 @@ use crate::backend::{Activity, BackendHandle};
 use crate::directory::{Directory, Route, State};
 use crate::ports::{Carrier, Subject};
 use crate::reply::{Answer, ReplySlot};
-use crate::wire::codes::{ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE, message_of, well_formed};
+use crate::wire::codes::{
+    ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE, message_of, well_formed,
+};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;

@@ -148,7 +148,8 @@ pub fn well_formed(error: &Bytes) -> Bytes {
         #[expect(dead_code, reason = "read to see that it is a text and stands once")]
         message: String,
     }
-    let has_plain_keys = super::skim::member(error, "code").is_some() && super::skim::member(error, "message").is_some();
+    let has_plain_keys =
+        super::skim::member(error, "code").is_some() && super::skim::member(error, "message").is_some();
     if has_plain_keys && serde_json::from_slice::<Parts>(error).is_ok() {
         return error.clone();
     }
@@ -216,7 +217,8 @@ mod tests {
             "5",
             "null",
         ] {
-            let value: serde_json::Value = serde_json::from_slice(&disarm(&Bytes::from_static(text.as_bytes())))?;
+            let value: serde_json::Value =
+                serde_json::from_slice(&disarm(&Bytes::from_static(text.as_bytes())))?;
             assert_eq!(value["code"], INTERNAL_ERROR, "{text}");
         }
         Ok(())

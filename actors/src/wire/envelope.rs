@@ -131,14 +131,18 @@ fn read_object(text: &Bytes) -> Result<Message, Refusal> {
 pub fn read_backend(text: &Bytes) -> Option<Message> {
     let members = Members::find(text)?;
     let id = members.id.clone().map(|range| text.slice(range));
-    if let (Some(id), None, None, None) = (id, &members.method, &members.result, &members.error) {
+    // Without the version it is a log line that happens to have an id.
+    let is_rpc = members.jsonrpc.clone().is_some_and(|range| &text[range] == br#""2.0""#);
+    if let (true, Some(id), None, None, None) = (is_rpc, id, &members.method, &members.result, &members.error)
+    {
         return Some(Message::Response { id, body: Body::Error(Bytes::from_static(NEITHER)) });
     }
     members.into_message(text)
 }
 
 /// The error that stands for an answer without result and error.
-const NEITHER: &[u8] = br#"{"code":-32603,"message":"the backend answered with neither a result nor an error"}"#;
+pub const NEITHER: &[u8] =
+    br#"{"code":-32603,"message":"the backend answered with neither a result nor an error"}"#;
 
 /// Whether a raw JSON value may be an id: a string or an integer (MCP base protocol, "Requests").
 pub fn is_id(raw: &[u8]) -> bool {
@@ -272,6 +276,7 @@ mod tests {
         let read = read_backend(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":7}"#));
         assert!(matches!(read, Some(Message::Response { body: Body::Error(_), .. })), "{read:?}");
         assert_eq!(read_backend(&Bytes::from_static(b"{}")), None);
+        assert_eq!(read_backend(&Bytes::from_static(br#"{"id":1,"level":"info"}"#)), None);
     }
 
     #[test]

@@ -102,7 +102,12 @@ impl Incarnation {
         id: &[u8],
         body: Body,
     ) -> Result<(), String> {
-        let Some(waiter) = envelope::our_id(id).and_then(|id| self.pending.take(id)) else {
+        let ours = envelope::our_id(id);
+        // An empty answer ends a call, which would wait for nothing; to what the gate itself asks it is noise, such as a
+        // banner, and the answer may still come.
+        let is_empty = matches!(&body, Body::Error(error) if &error[..] == envelope::NEITHER);
+        let ours = ours.filter(|id| !is_empty || self.pending.flow(*id).is_some());
+        let Some(waiter) = ours.and_then(|id| self.pending.take(id)) else {
             self.noise(id);
             return Ok(());
         };
