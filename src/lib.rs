@@ -9,6 +9,7 @@ pub mod journal;
 pub mod launch;
 pub mod log;
 pub mod pdp;
+pub mod policy;
 pub mod redact;
 pub mod response_plane;
 pub mod secret;

@@ -52,9 +52,9 @@ type CheckOutput = crate::pdp::axonflow::CheckOutput;
 fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let engine = EmbeddedPdp::new().map_err(|error| {
+            let engine = EmbeddedPdp::with_posture(settings.posture.clone()).map_err(|error| {
                 Fault::failure(
-                    format!("the embedded rules do not compile: {error}"),
+                    format!("the embedded policies cannot be used: {error}"),
                     "report this build as broken",
                 )
             })?;

@@ -39,7 +39,6 @@ const OF_OTHER_PRODUCTS: &[&str] = &[
     "AXONFLOW_OPENAPI_SPECS_DIR",
     "AXONFLOW_OTEL_ENDPOINT",
     "AXONFLOW_PLUGIN_VERSION_CHECK",
-    "AXONFLOW_PROFILE",
     "AXONFLOW_RECOVER_EMAIL",
     "AXONFLOW_RECOVER_TOKEN",
     "AXONFLOW_REGISTER_URL",
@@ -49,6 +48,11 @@ const OF_OTHER_PRODUCTS: &[&str] = &[
     "AXONFLOW_TRY",
     "AXONFLOW_UPGRADE_URL",
 ];
+
+/// Settings that AxonFlow names without a prefix, and so do we.
+#[cfg(test)]
+pub(super) const WITHOUT_FAMILY: [&str; 4] =
+    ["PII_ACTION", "SQLI_ACTION", "SENSITIVE_DATA_ACTION", "DANGEROUS_COMMAND_ACTION"];
 
 /// Whether a variable belongs to callgate's own families, in any case: Windows does not tell `callgate_x` from
 /// `CALLGATE_X`.

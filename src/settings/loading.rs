@@ -8,8 +8,10 @@ use super::{
     RedactEngine, RedactResponses, Settings, backends, duration, families, url, values,
 };
 use crate::fault::{Fault, quoted};
+use crate::policy::posture::{Class, Posture, Profile};
 use crate::secret::Secret;
 use callgate_actors::limits;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -71,6 +73,7 @@ impl<'a> Loading<'a> {
             card_match: reader.parsed(&table::CARD_MATCH, CardMatch::Loose, |text| {
                 values::one_of(values::CARD_MATCH, text)
             }),
+            posture: posture(reader),
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
@@ -278,6 +281,25 @@ impl<'a> Loading<'a> {
         self.reader.extend(faults, notes);
         entries
     }
+}
+
+/// The profile and the actions for whole classes. A typo is a fault: a guard must not be weaker than was meant.
+fn posture(reader: &mut Reader<'_>) -> Posture {
+    let profile =
+        reader.parsed(&table::PROFILE, Profile::Shipped, |text| values::one_of(values::PROFILE, text));
+    let classes = [
+        (&table::PII_ACTION, Class::PersonalData, values::DATA_ACTION),
+        (&table::SQLI_ACTION, Class::Sqli, values::CODE_ACTION),
+        (&table::SENSITIVE_DATA_ACTION, Class::SensitiveData, values::DATA_ACTION),
+        (&table::DANGEROUS_COMMAND_ACTION, Class::Dangerous, values::CODE_ACTION),
+    ];
+    let mut actions = BTreeMap::new();
+    for (setting, class, words) in classes {
+        if let Some(action) = reader.parsed(setting, None, |text| values::one_of(words, text).map(Some)) {
+            actions.insert(class, action);
+        }
+    }
+    Posture { profile, actions, overrides: BTreeMap::new() }
 }
 
 /// Only the exact word opens the gate; a typo stays closed and is told (the AxonFlow contract, section 1.8). A form

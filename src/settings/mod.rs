@@ -21,6 +21,7 @@ pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses};
 pub(crate) use reader::lookup;
 
 use crate::fault::Fault;
+use crate::policy::posture::Posture;
 use crate::secret::Secret;
 use loading::Loading;
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub redact_engine: RedactEngine,
     /// How sure a number must be to be masked as a payment card.
     pub card_match: CardMatch,
+    /// What the embedded policies do about their findings.
+    pub posture: Posture,
     /// Longest wait for one decision.
     pub decide_timeout: Duration,
     /// Longest wait for one answer of a backend without a timeout of its own.

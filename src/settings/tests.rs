@@ -360,3 +360,27 @@ fn a_value_that_is_not_utf_8_is_told() {
     let faults = Settings::load_on(&machine(), &env, &files).expect_err("a fault");
     assert_eq!(faults[0].to_string(), "settings: AXONFLOW_ORG_ID: is not UTF-8; set it again in UTF-8");
 }
+
+#[test]
+fn the_posture_is_the_profile_and_the_actions_of_classes() {
+    use crate::policy::model::Action;
+    use crate::policy::posture::{Class, Profile};
+    let posture = settings(&[]).posture;
+    assert_eq!((posture.profile, posture.actions.len()), (Profile::Shipped, 0));
+    let posture =
+        settings(&[("AXONFLOW_PROFILE", "Strict"), ("SQLI_ACTION", "warn"), ("PII_ACTION", "redact")])
+            .posture;
+    assert_eq!(posture.profile, Profile::Strict);
+    assert_eq!(posture.actions.get(&Class::Sqli), Some(&Action::Warn));
+    assert_eq!(posture.actions.get(&Class::PersonalData), Some(&Action::Redact));
+    assert_told(
+        &[("DANGEROUS_COMMAND_ACTION", "redact")],
+        "settings: DANGEROUS_COMMAND_ACTION: \"redact\" is not known; \
+         set it to one of block, require_approval, warn, log",
+    );
+    assert_told(
+        &[("AXONFLOW_PROFILE", "lax")],
+        "settings: AXONFLOW_PROFILE: \"lax\" is not known; \
+         set it to one of shipped, dev, default, strict, compliance",
+    );
+}

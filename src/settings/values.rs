@@ -2,6 +2,8 @@
 
 use super::reader::Wrong;
 use crate::fault::quoted;
+use crate::policy::model::Action;
+use crate::policy::posture::Profile;
 use std::fmt;
 
 /// Who decides.
@@ -65,6 +67,27 @@ pub(super) const REDACT_ENGINE: &[(&str, RedactEngine)] =
     &[("local", RedactEngine::Local), ("remote", RedactEngine::Remote), ("both", RedactEngine::Both)];
 pub(super) const CARD_MATCH: &[(&str, CardMatch)] =
     &[("loose", CardMatch::Loose), ("precise", CardMatch::Precise)];
+pub(super) const PROFILE: &[(&str, Profile)] = &[
+    ("shipped", Profile::Shipped),
+    ("dev", Profile::Dev),
+    ("default", Profile::Default),
+    ("strict", Profile::Strict),
+    ("compliance", Profile::Compliance),
+];
+pub(super) const DATA_ACTION: &[(&str, Action)] = &[
+    ("block", Action::Block),
+    ("require_approval", Action::RequireApproval),
+    ("redact", Action::Redact),
+    ("warn", Action::Warn),
+    ("log", Action::Log),
+];
+/// Commands and statements are not masked: they would be others then.
+pub(super) const CODE_ACTION: &[(&str, Action)] = &[
+    ("block", Action::Block),
+    ("require_approval", Action::RequireApproval),
+    ("warn", Action::Warn),
+    ("log", Action::Log),
+];
 /// `None` is `auto`.
 pub(super) const PDP: &[(&str, Option<Pdp>)] =
     &[("auto", None), ("embedded", Some(Pdp::Embedded)), ("axonflow", Some(Pdp::Axonflow))];

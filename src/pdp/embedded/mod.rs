@@ -1,62 +1,95 @@
-//! The authority without a network: judges the decoded strings of the arguments by the rules that come with the
-//! program.
-//!
-//! Text is judged as the tool will see it, not as JSON writes it, so that no escape hides anything: every decoded
-//! string and key for itself, and the strings together in their order, because a command line often comes as a
-//! list of words.
+//! The authority without a network: reads the arguments and asks the policies that come with the program.
 
-mod confirm;
-mod engine;
-mod leaves;
-mod rule;
-mod shell;
-mod sql;
 #[cfg(test)]
 mod tests;
 
-pub use rule::{Action, Rule, Severity};
-
-use super::strict::read_object;
+use super::strict::{StrictError, Strings, read_object};
 use super::trace::Trace;
+use crate::policy::catalogue::CatalogueError;
+use crate::policy::model::{Action, Phase};
+use crate::policy::posture::Posture;
+use crate::policy::{Engine, Match, Texts};
+use crate::redact::{CardMatch, Options, Redactor};
+use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
 use callgate_actors::ports::{Decide, Decision, Verdict};
-use engine::Engine;
-use leaves::Leaves;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Stands in `evaluated_policies` when no rule of it matched.
+/// Stands in `evaluated_policies` when no policy spoke.
 pub const RULE_SET: &str = "callgate_builtin";
-/// Rules named in one decision.
+/// Policies named in one decision.
 const NAMED: usize = 8;
 /// Reasons given.
 const REASONS: usize = 3;
 
-/// Decides by the rules that come with the program.
+/// Decides by the policies that come with the program.
 pub struct EmbeddedPdp {
     engine: Engine,
+    redactor: Redactor,
+}
+
+/// What the arguments are and what was said of them.
+struct Judged<'a> {
+    matched: Vec<Match<'a>>,
+    /// The arguments with personal data masked, where there was any.
+    masked: Option<Vec<u8>>,
 }
 
 impl EmbeddedPdp {
-    /// Compiles the prefilter; the rules themselves follow with the first call that needs them, or with
-    /// [`Decide::warm`].
+    /// The shipped catalogue, every policy with its own action. Expressions are compiled when a call first needs
+    /// them, or with [`Decide::warm`].
     ///
     /// # Errors
-    /// A prefilter that does not compile, which the tests exclude for the shipped rules.
-    pub fn new() -> Result<Self, regex::Error> {
-        Ok(Self { engine: Engine::new(&[sql::RULES, shell::RULES])? })
+    /// A catalogue that cannot be used, which the tests exclude for the shipped one.
+    pub fn new() -> Result<Self, CatalogueError> {
+        Self::with_posture(Posture::default())
     }
 
-    /// All rules, in the order in which they are asked.
-    pub fn rules(&self) -> impl Iterator<Item = &'static Rule> {
-        self.engine.rules()
+    /// The shipped catalogue under `posture`.
+    ///
+    /// # Errors
+    /// As [`EmbeddedPdp::new`].
+    pub fn with_posture(posture: Posture) -> Result<Self, CatalogueError> {
+        let precise = Options { card_match: CardMatch::Precise, ..Options::default() };
+        Ok(Self { engine: Engine::shipped(posture)?, redactor: Redactor::new(precise) })
+    }
+
+    /// The engine behind it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn judged(&self, arguments: Option<&[u8]>) -> Result<Judged<'_>, StrictError> {
+        let Some(arguments) = arguments.filter(|json| json.trim_ascii() != b"null") else {
+            return Ok(Judged { matched: Vec::new(), masked: None });
+        };
+        let mut texts = Texts::with_capacity(arguments.len());
+        read_object(arguments, &mut texts)?;
+        let (masked, counts) = match self.redactor.scan(arguments) {
+            Ok(scan) => (scan.json, scan.masked),
+            // The strict reader has read it, so this does not occur; nothing is masked then.
+            Err(_) => (None, BTreeMap::new()),
+        };
+        Ok(Judged { matched: self.engine.judge(&texts, &counts, Phase::Request), masked })
+    }
+}
+
+impl Strings for Texts {
+    fn key(&mut self, text: &str) {
+        Texts::key(self, text);
+    }
+
+    fn value(&mut self, text: &str) {
+        Texts::value(self, text);
     }
 }
 
 impl Decide for EmbeddedPdp {
-    /// Compiles the rules: about 5 ms.
+    /// Compiles the policies: some milliseconds.
     fn warm(&self) {
-        self.engine.set();
+        self.engine.warm();
     }
 
     fn is_quick(&self, call: &Call) -> bool {
@@ -71,13 +104,14 @@ impl Decide for EmbeddedPdp {
             reasons: Vec::new(),
             evaluated_policies: vec![RULE_SET.to_owned()],
         };
-        match self.matched(call.arguments.as_deref()) {
-            Ok(matched) if matched.is_empty() => {}
-            Ok(matched) => {
-                decision.verdict = verdict(&matched);
-                decision.reasons = matched.iter().take(REASONS).map(|rule| reason(rule)).collect();
-                let ids = matched.iter().take(NAMED).map(|rule| rule.policy_id.to_owned());
+        match self.judged(call.arguments.as_deref()) {
+            Ok(judged) if judged.matched.is_empty() => {}
+            Ok(judged) => {
+                let told = judged.matched.iter().filter(|m| m.action != Action::Log);
+                decision.reasons = told.take(REASONS).map(reason).collect();
+                let ids = judged.matched.iter().take(NAMED).map(|m| m.policy.policy_id.clone());
                 decision.evaluated_policies = ids.collect();
+                decision.verdict = verdict(&judged.matched, judged.masked);
             }
             Err(malformed) => {
                 decision.verdict = Verdict::Deny;
@@ -88,29 +122,21 @@ impl Decide for EmbeddedPdp {
     }
 }
 
-impl EmbeddedPdp {
-    /// The rules that match, those that block first, the most severe of them first.
-    fn matched(&self, arguments: Option<&[u8]>) -> Result<Vec<&'static Rule>, super::strict::StrictError> {
-        let Some(arguments) = arguments.filter(|json| json.trim_ascii() != b"null") else {
-            return Ok(Vec::new());
-        };
-        let mut leaves = Leaves::with_capacity(arguments.len());
-        read_object(arguments, &mut leaves)?;
-        let mut matched = self.engine.matched(&leaves);
-        matched.sort_by_key(|rule| (rule.action, std::cmp::Reverse(rule.severity)));
-        Ok(matched)
-    }
-}
-
-fn verdict(matched: &[&Rule]) -> Verdict {
-    match matched.first().map(|rule| rule.action) {
-        None => Verdict::Allow { arguments: None, redact: false },
+/// Deny wins over approval, approval over redact, redact over warn.
+fn verdict(matched: &[Match<'_>], masked: Option<Vec<u8>>) -> Verdict {
+    match matched.first().map(|m| m.action) {
+        None | Some(Action::Warn | Action::Log) => Verdict::Allow { arguments: None, redact: false },
         Some(Action::Block) => Verdict::Deny,
         Some(Action::RequireApproval) => Verdict::NeedsApproval,
+        Some(Action::Redact) => match masked {
+            Some(json) => Verdict::Allow { arguments: Some(Bytes::from(json)), redact: true },
+            // What should be masked and cannot be must not pass.
+            None => Verdict::Deny,
+        },
     }
 }
 
-/// Names the rule and quotes nothing of the arguments.
-fn reason(rule: &Rule) -> String {
-    format!("{} ({})", rule.name, rule.policy_id)
+/// Names the policy and quotes nothing of the arguments.
+fn reason(matched: &Match<'_>) -> String {
+    format!("{} ({})", matched.policy.name, matched.policy.policy_id)
 }

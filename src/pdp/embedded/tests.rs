@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 static PDP: LazyLock<EmbeddedPdp> = LazyLock::new(|| EmbeddedPdp::new().expect("the shipped rules compile"));
 
-fn decide_json(arguments: &str) -> Decision {
-    let call = Call {
+fn call_with(arguments: &str) -> Call {
+    Call {
         number: 1,
         received_at: SystemTime::now(),
         backend: "db".into(),
@@ -19,8 +19,11 @@ fn decide_json(arguments: &str) -> Decision {
         arguments: (!arguments.is_empty()).then(|| Bytes::copy_from_slice(arguments.as_bytes())),
         meta: None,
         hints: Hints::default(),
-    };
-    PDP.decide(&call, Instant::now())
+    }
+}
+
+fn decide_json(arguments: &str) -> Decision {
+    PDP.decide(&call_with(arguments), Instant::now())
 }
 
 fn decide(arguments: &serde_json::Value) -> Decision {
@@ -56,28 +59,25 @@ fn the_most_severe_rule_that_blocks_comes_first() {
     let decision = decide(&json!({"a": "cat /etc/shadow", "b": "rm -rf /"}));
     assert_eq!(decision.evaluated_policies[0], "sys_dangerous_destructive_fs");
     assert!(decision.evaluated_policies.contains(&"sys_dangerous_credential_access".to_owned()));
-    assert_eq!(decision.reasons.len(), 2);
+    assert!(decision.reasons.len() >= 2);
 }
 
 #[test]
 fn actions_decide_the_verdict() {
-    let rule = |action| Rule {
-        policy_id: "x",
-        name: "x",
-        category: "x",
-        severity: Severity::Low,
-        action,
-        scope: rule::Scope::Each,
-        trigger: "x",
-        patterns: &[],
-        must: &[],
-        must_not: &[],
+    let of = |actions: &[Action], masked: Option<&str>| {
+        let policy = PDP.engine().policies().next().expect("there is one");
+        let matched: Vec<Match<'_>> = actions.iter().map(|&action| Match { policy, action }).collect();
+        verdict(&matched, masked.map(|json| json.as_bytes().to_vec()))
     };
-    let (block, hold) = (rule(Action::Block), rule(Action::RequireApproval));
-    assert!(matches!(verdict(&[&hold]), Verdict::NeedsApproval));
-    assert!(matches!(verdict(&[&block, &hold]), Verdict::Deny));
-    assert!(matches!(verdict(&[]), Verdict::Allow { .. }));
-    assert!(Action::Block < Action::RequireApproval, "blocking rules are sorted to the front");
+    assert!(matches!(of(&[Action::RequireApproval], None), Verdict::NeedsApproval));
+    assert!(matches!(of(&[Action::Block, Action::RequireApproval], None), Verdict::Deny));
+    assert!(matches!(of(&[Action::Warn, Action::Log], None), Verdict::Allow { arguments: None, .. }));
+    assert!(matches!(of(&[], None), Verdict::Allow { .. }));
+    assert!(matches!(of(&[Action::Redact], None), Verdict::Deny), "what cannot be masked does not pass");
+    let Verdict::Allow { arguments, redact: true } = of(&[Action::Redact, Action::Warn], Some("{}")) else {
+        panic!("allowed and masked")
+    };
+    assert_eq!(arguments.as_deref(), Some(&b"{}"[..]));
 }
 
 #[test]
@@ -122,8 +122,11 @@ fn w38_no_way_of_writing_json_hides_anything() {
 #[test]
 fn w38_newlines_silence_no_sample() {
     let mut lost = Vec::new();
-    for rule in PDP.rules() {
-        for sample in rule.must {
+    for rule in PDP.engine().policies().filter(|policy| !policy.detect.patterns.is_empty()) {
+        if rule.action_request != Action::Block {
+            continue;
+        }
+        for sample in &rule.must_match {
             for twisted in [
                 format!("\n{sample}"),
                 format!("\t{sample}\n"),
@@ -131,7 +134,7 @@ fn w38_newlines_silence_no_sample() {
                 sample.replace(' ', "\r\n\t"),
             ] {
                 if !is_denied(&twisted) {
-                    lost.push((rule.policy_id, twisted));
+                    lost.push((rule.policy_id.clone(), twisted));
                 }
             }
         }
@@ -226,4 +229,25 @@ proptest::proptest! {
         let decision = decide(&json!({"more": [&text], "text": text}));
         proptest::prop_assert!(!decision.evaluated_policies.is_empty());
     }
+}
+
+#[test]
+fn settings_mask_or_block_personal_data_in_arguments() {
+    use crate::policy::posture::Class;
+    let decide_with = |action| {
+        let posture =
+            Posture { actions: [(Class::PersonalData, action)].into_iter().collect(), ..Posture::default() };
+        let pdp = EmbeddedPdp::with_posture(posture).expect("the shipped policies are sound");
+        let mut call = call_with(r#"{"to":"jane@acme.co.id","n":1}"#);
+        call.tool = "send".into();
+        pdp.decide(&call, Instant::now())
+    };
+    let masked = decide_with(Action::Redact);
+    let Verdict::Allow { arguments: Some(arguments), redact: true } = masked.verdict else {
+        panic!("masked")
+    };
+    assert_eq!(arguments, r#"{"to":"[REDACTED:email]","n":1}"#.as_bytes());
+    assert_eq!(masked.evaluated_policies, ["sys_pii_email"]);
+    assert!(matches!(decide_with(Action::Block).verdict, Verdict::Deny));
+    assert!(matches!(decide_with(Action::Warn).verdict, Verdict::Allow { arguments: None, .. }));
 }

@@ -1,0 +1,131 @@
+//! How fast the embedded decision point is: `cargo bench --bench decide`. Prints one line per input, nothing else.
+#![allow(clippy::print_stdout, reason = "a benchmark's output is its standard output")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot start has nothing to say")]
+
+use bytes::Bytes;
+use callgate::pdp::embedded::EmbeddedPdp;
+use callgate_actors::call::{Call, Hints};
+use callgate_actors::ports::{Decide, Verdict};
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Time spent on one input.
+const BUDGET: Duration = Duration::from_millis(300);
+
+fn main() {
+    // `cargo test --all-targets` starts benchmarks too, without this argument.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let pdp = EmbeddedPdp::new().expect("the catalogue is sound");
+    pdp.warm();
+    println!(
+        "{:<34} {:>9} {:>9} {:>9} {:>9} {:>8}  verdict",
+        "arguments", "bytes", "p50 µs", "p99 µs", "max µs", "MB/s"
+    );
+    for (name, arguments) in small() {
+        run(&pdp, name, &arguments);
+    }
+    for size in [16_000, 100_000, 1_000_000, 8_000_000] {
+        run(&pdp, "prose", &json!({ "text": PROSE.repeat(size / PROSE.len()) }));
+        run(&pdp, "records", &json!({ "rows": vec![record(); size / 260] }));
+    }
+    for (name, piece) in HOSTILE {
+        for size in [1_000_000, 8_000_000] {
+            run(&pdp, name, &json!({ "text": piece.repeat(size / piece.len()) }));
+        }
+    }
+}
+
+const PROSE: &str =
+    "The quarterly report lists 12 regions, 340 stores and 5 warehouses; growth was 3.5 % in 2026. ";
+const HOSTILE: &[(&str, &str)] = &[
+    ("hostile: or 1=2;", "or 1=2;"),
+    ("hostile: quotes", "' \" "),
+    ("hostile: comments", "/**/"),
+    ("hostile: union select", "union select "),
+    ("hostile: percent", "%2525"),
+    ("hostile: ../", "../"),
+    ("hostile: http://1.", "http://1."),
+    ("hostile: ignore the ", "ignore the previous "),
+    ("hostile: curl | ", "curl x | "),
+    ("hostile: base64", "QUJDREVGR0hJSktMTU5PUFFS "),
+    ("hostile: (", "("),
+    ("hostile: <!-- ai", "<!-- ai "),
+];
+
+fn record() -> Value {
+    json!({
+        "id": 4711, "name": "Siti Rahayu", "city": "Bandung", "active": true, "score": 17.25,
+        "created": "2026-11-20T10:15:30Z", "note": "Asked for a longer trial and a call back next week, prefers chat.",
+        "tags": ["trial", "retail", "west-java"], "parent": null
+    })
+}
+
+/// About 300 bytes each: what tools are called with.
+fn small() -> Vec<(&'static str, Value)> {
+    let sql = "SELECT c.name, SUM(o.total) AS total FROM customers c JOIN orders o ON o.customer_id = c.id WHERE \
+               o.created_at >= '2026-01-01' AND c.region IN ('EU', 'US') GROUP BY c.name HAVING SUM(o.total) > 1000 \
+               ORDER BY total DESC LIMIT 20";
+    vec![
+        ("record", record()),
+        (
+            "words",
+            json!({ "title": "Weekly review", "body": &PROSE.repeat(3)[..240], "labels": ["report", "weekly"] }),
+        ),
+        ("analyst's SQL", json!({ "sql": sql })),
+        (
+            "DELETE with a condition",
+            json!({ "sql": "DELETE FROM sessions WHERE expires_at < now() AND user_id = 17" }),
+        ),
+        (
+            "command",
+            json!({ "command": "cargo test -p callgate --lib -- policy | tail -40 && git status", "cwd": "/home/a/src" }),
+        ),
+        (
+            "path and address",
+            json!({ "path": "/home/a/notes.txt", "url": "https://api.example.com/v1/items?page=2" }),
+        ),
+        ("injected SQL", json!({ "id": "1' UNION SELECT password, NULL FROM users --" })),
+        ("removal of the root", json!({ "command": "sudo rm -rf / --no-preserve-root" })),
+    ]
+}
+
+fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) {
+    let json = arguments.to_string();
+    let call = Call {
+        number: 1,
+        received_at: SystemTime::now(),
+        backend: "db".into(),
+        tool: "query".into(),
+        exposed: "db__query".into(),
+        arguments: Some(Bytes::from(json)),
+        meta: None,
+        hints: Hints::default(),
+    };
+    let length = call.arguments.as_ref().map_or(0, Bytes::len);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let started = Instant::now();
+    let mut times = Vec::new();
+    let mut verdict = "allow";
+    while times.len() < 3 || started.elapsed() < BUDGET {
+        let one = Instant::now();
+        let decision = pdp.decide(black_box(&call), deadline);
+        times.push(one.elapsed());
+        if matches!(decision.verdict, Verdict::Deny) {
+            verdict = "deny";
+        }
+    }
+    times.sort_unstable();
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    let rate = u32::try_from(length).map_or(f64::MAX, f64::from) / p50.as_secs_f64() / 1e6;
+    let max = times.last().copied().unwrap_or_default();
+    println!(
+        "{name:<34} {length:>9} {:>9.2} {:>9.2} {:>9.2} {rate:>8.0}  {verdict}",
+        micros(p50),
+        micros(p99),
+        micros(max)
+    );
+}

@@ -1,0 +1,161 @@
+//! Asks the policies: one look for trigger words, then only the policies and the kinds of understanding they wake.
+
+use super::catalogue::{self, CatalogueError};
+use super::compile::{Compiled, Triggers};
+use super::model::{Action, Phase, Policy, Scope};
+use super::posture::Posture;
+use super::signal::{Signal, Signals};
+use super::texts::Texts;
+use super::understand;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+/// The compiled catalogue and what is done about its findings.
+pub struct Engine {
+    rows: Vec<Row>,
+    /// Compiled when first needed, which a start need not wait for.
+    triggers: OnceLock<Option<Triggers>>,
+    posture: Posture,
+}
+
+struct Row {
+    policy: Policy,
+    patterns: Vec<Compiled>,
+}
+
+/// A policy that spoke.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// What is done about it here.
+    pub action: Action,
+}
+
+impl Engine {
+    /// The shipped catalogue under `posture`. Expressions are compiled when first needed, or by [`Engine::warm`].
+    ///
+    /// # Errors
+    /// A catalogue that cannot be used, which the tests exclude for the shipped one.
+    pub fn shipped(posture: Posture) -> Result<Self, CatalogueError> {
+        Self::new(catalogue::shipped()?, posture)
+    }
+
+    /// These policies under `posture`.
+    ///
+    /// # Errors
+    /// A check that there is not.
+    pub fn new(policies: Vec<Policy>, posture: Posture) -> Result<Self, CatalogueError> {
+        let broken = |what: String| CatalogueError {
+            file: "(all)".into(),
+            what,
+            way_out: "correct the expression or the name",
+        };
+        let mut rows = Vec::with_capacity(policies.len());
+        for policy in policies {
+            let patterns = policy.detect.patterns.iter().map(Compiled::new).collect::<Result<_, _>>();
+            let patterns = patterns
+                .map_err(|name| broken(format!("policy {}: there is no check {name:?}", policy.policy_id)))?;
+            rows.push(Row { policy, patterns });
+        }
+        Ok(Self { rows, triggers: OnceLock::new(), posture })
+    }
+
+    /// `None` if they do not compile, which the tests exclude for the shipped ones.
+    fn triggers(&self) -> Option<&Triggers> {
+        let compile = || Triggers::new(self.rows.iter().map(|row| &row.policy)).ok();
+        self.triggers.get_or_init(compile).as_ref()
+    }
+
+    /// Compiles everything now: some milliseconds, better spent on a thread that nobody waits for.
+    pub fn warm(&self) {
+        self.triggers();
+        for pattern in self.rows.iter().flat_map(|row| &row.patterns) {
+            pattern.regex();
+        }
+        understand::warm();
+    }
+
+    /// All policies, in the order in which they are asked.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.rows.iter().map(|row| &row.policy)
+    }
+
+    /// What is done about findings.
+    pub fn posture(&self) -> &Posture {
+        &self.posture
+    }
+
+    /// The policies that speak of one text.
+    pub fn judge_text(&self, text: &str, phase: Phase) -> Vec<Match<'_>> {
+        let mut texts = Texts::default();
+        texts.value(text);
+        self.judge(&texts, &BTreeMap::new(), phase)
+    }
+
+    /// The policies that speak of these texts and of the kinds of personal data that a redactor counted, those that
+    /// block first, the most severe of them first.
+    pub fn judge(
+        &self,
+        texts: &Texts,
+        personal_data: &BTreeMap<&'static str, u32>,
+        phase: Phase,
+    ) -> Vec<Match<'_>> {
+        let triggers = self.triggers();
+        let wakes = |block| triggers.is_none_or(|triggers| triggers.wakes_anything(block));
+        if personal_data.is_empty() && !texts.blocks().any(wakes) {
+            return Vec::new();
+        }
+        // Policies that cannot be asked find everything.
+        let mut hits = vec![triggers.is_none(); self.rows.len()];
+        let mut signals = Signals::default();
+        for text in texts.each() {
+            self.ask(text, Scope::Each, &mut hits, &mut signals);
+        }
+        if let Some(together) = texts.together() {
+            self.ask(together, Scope::Together, &mut hits, &mut signals);
+        }
+        let now = SystemTime::now();
+        let spoke = self.rows.iter().zip(hits).filter_map(|(row, hit)| {
+            let detect = &row.policy.detect;
+            let hit = hit
+                || detect.signals.iter().any(|signal| signals.has(*signal))
+                || detect.personal_data.iter().any(|kind| personal_data.contains_key(kind.as_str()));
+            let action = hit.then(|| self.posture.action(&row.policy, phase, now))??;
+            Some(Match { policy: &row.policy, action })
+        });
+        let mut matched: Vec<Match<'_>> = spoke.collect();
+        matched.sort_by_key(|m| (m.action, std::cmp::Reverse((m.policy.severity, m.policy.priority))));
+        matched
+    }
+
+    fn ask(&self, text: &str, scope: Scope, hits: &mut [bool], signals: &mut Signals) {
+        let bytes = text.as_bytes();
+        for woken in self.triggers().into_iter().flat_map(|triggers| triggers.woken(bytes)) {
+            let Some(row) = self.rows.get(woken) else {
+                understand::understand(woken - self.rows.len(), text, scope, signals);
+                continue;
+            };
+            let asked = scope == Scope::Each || row.policy.detect.scope == Scope::Together;
+            if !hits[woken] && asked {
+                hits[woken] = row.patterns.iter().any(|pattern| pattern.is_in(bytes));
+            }
+        }
+    }
+
+    /// The signals that one text gives, for explaining a verdict.
+    pub fn signals(&self, text: &str) -> Vec<Signal> {
+        let mut texts = Texts::default();
+        texts.value(text);
+        let (mut hits, mut signals) = (vec![true; self.rows.len()], Signals::default());
+        texts.each().for_each(|text| self.ask(text, Scope::Each, &mut hits, &mut signals));
+        Signal::ALL.iter().copied().filter(|signal| signals.has(*signal)).collect()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("policies", &self.rows.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,25 @@
+//! The policies: what they are ([`model`]), the shipped ones ([`catalogue`]), what a text is understood to do
+//! ([`signal`] and `understand`), what is done about it ([`posture`]), and the [`Engine`] that asks them all.
+//!
+//! Text is judged as the tool will see it, not as JSON writes it, so that no escape hides anything: every decoded
+//! string and key for itself, what is packed inside them, and the strings together in their order, because a command
+//! line often comes as a list of words.
+//!
+//! Pure functions: no actor, no channel; the only clock is the one that ends overrides.
+
+pub mod catalogue;
+mod compile;
+mod confirm;
+mod engine;
+pub mod model;
+pub mod posture;
+#[cfg(test)]
+mod quality;
+pub mod signal;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod understand;
+
+pub use engine::{Engine, Match};
+pub use texts::Texts;

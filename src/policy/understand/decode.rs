@@ -1,0 +1,358 @@
+//! Finds text that is packed in text: percent, hexadecimal and base64 forms, escapes, JSON, look-alike letters.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Readings of one call together: what is packed deeper or beyond this many is not unpacked. Every reading is at most
+/// as long as what it was read from; their bytes together are bounded by [`GROWTH`].
+const READINGS: usize = 64;
+/// Bytes that all readings of one string may have together, for each of its own.
+const GROWTH: usize = 4;
+/// And besides: short strings may hold several forms.
+const FREE_BYTES: usize = 64 * 1024;
+/// JSON in strings in JSON, and text packed in text.
+const DEPTH: u8 = 4;
+/// Shortest run of base64 that is unpacked: 16 characters carry 12 bytes.
+const BASE64_RUN: usize = 16;
+/// Longest text whose letters are compared with look-alikes.
+const FOLDED_BYTES: usize = 256 * 1024;
+
+/// Adds the readings of `text` that differ from it.
+pub(in crate::policy) fn views(text: &str, views: &mut Vec<String>) {
+    let mut budget = text.len().saturating_mul(GROWTH).saturating_add(FREE_BYTES);
+    read(text, views, DEPTH, &mut budget);
+}
+
+fn read(text: &str, views: &mut Vec<String>, depth: u8, budget: &mut usize) {
+    if depth == 0 || views.len() >= READINGS {
+        return;
+    }
+    let mut found = Vec::new();
+    found.extend(percent(text));
+    found.extend(escapes(text));
+    found.extend(entities(text));
+    found.extend(split_words(text));
+    if !text.is_ascii() && text.len() <= FOLDED_BYTES {
+        found.extend(look_alikes(text));
+    }
+    packed(text, &mut found);
+    json(text, &mut found);
+    let from = views.len();
+    for reading in found {
+        if views.len() >= READINGS || reading.len() > *budget {
+            break;
+        }
+        *budget -= reading.len();
+        views.push(reading);
+    }
+    // Everything of this level comes before anything deeper.
+    for at in from..views.len() {
+        let reading = views[at].clone();
+        read(&reading, views, depth - 1, budget);
+    }
+}
+
+/// Percent forms decoded, if there are any; `+` stays.
+pub(super) fn percent(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    memchr::memchr(b'%', bytes)?;
+    let mut out = Vec::with_capacity(bytes.len());
+    let (mut at, mut changed) = (0, false);
+    while at < bytes.len() {
+        let pair = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%').and_then(hex_pair);
+        match pair {
+            // A two-byte form of an ASCII character (overlong) is what old decoders accept.
+            Some(0xc0 | 0xc1) if bytes.get(at + 3) == Some(&b'%') => {
+                let low = bytes.get(at + 4..at + 6).and_then(hex_pair).unwrap_or(b'?');
+                out.push(low & 0x7f);
+                at += 6;
+                changed = true;
+            }
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+                changed = true;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    changed.then(|| String::from_utf8_lossy(&out).into_owned())
+}
+
+fn hex_pair(pair: &[u8]) -> Option<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let value = digit(*pair.first()?)? * 16 + digit(*pair.get(1)?)?;
+    u8::try_from(value).ok()
+}
+
+/// `\x41`, `\u0041` and `\n` written out.
+fn escapes(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    memchr::memmem::find(bytes, b"\\x").or_else(|| memchr::memmem::find(bytes, b"\\u"))?;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut changed = false;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let digits = match rest.as_bytes().get(at + 1) {
+            Some(b'x') => 2,
+            Some(b'u') => 4,
+            _ => 0,
+        };
+        let code = rest.get(at + 2..at + 2 + digits).filter(|_| digits > 0);
+        if let Some(c) = code.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32) {
+            out.push(c);
+            rest = &rest[at + 2 + digits..];
+            changed = true;
+        } else {
+            out.push('\\');
+            rest = &rest[at + 1..];
+        }
+    }
+    out.push_str(rest);
+    changed.then_some(out)
+}
+
+/// `&#39;`, `&#x27;` and the common named ones.
+fn entities(text: &str) -> Option<String> {
+    memchr::memmem::find(text.as_bytes(), b"&#")
+        .or_else(|| memchr::memmem::find(text.as_bytes(), b"&lt;"))
+        .or_else(|| memchr::memmem::find(text.as_bytes(), b"&quot;"))?;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = rest.bytes().take(10).position(|b| b == b';');
+        let Some((name, end)) = end.map(|end| (&rest[1..end], end)) else {
+            out.push('&');
+            rest = &rest[1..];
+            continue;
+        };
+        let code = match name.strip_prefix('#') {
+            Some(hex) if hex.starts_with(['x', 'X']) => u32::from_str_radix(&hex[1..], 16).ok(),
+            Some(decimal) => decimal.parse().ok(),
+            None => match name {
+                "lt" => Some(60),
+                "gt" => Some(62),
+                "amp" => Some(38),
+                "quot" => Some(34),
+                "apos" => Some(39),
+                _ => None,
+            },
+        };
+        if let Some(c) = code.and_then(char::from_u32) {
+            out.push(c);
+            rest = &rest[end + 1..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
+        }
+    }
+    out.push_str(rest);
+    (out != text).then_some(out)
+}
+
+/// Words that a comment splits (`UN/**/ION`), joined.
+fn split_words(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    memchr::memmem::find(bytes, b"/**/")?;
+    let inside = |at: usize| {
+        at > 0
+            && bytes[at - 1].is_ascii_alphabetic()
+            && bytes.get(at + 4).is_some_and(u8::is_ascii_alphabetic)
+    };
+    let any = memchr::memmem::find_iter(bytes, b"/**/").any(inside);
+    any.then(|| text.replace("/**/", ""))
+}
+
+/// Letters of other scripts that look like Latin ones, and letters with marks, as plain Latin ones.
+fn look_alikes(text: &str) -> Option<String> {
+    let folded: String = text
+        .nfkd()
+        .filter(|c| !matches!(*c, '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{202a}'..='\u{202e}'))
+        .map(look_alike)
+        .collect();
+    // Tags are invisible letters: U+E0020 to U+E007E.
+    (folded != text).then_some(folded)
+}
+
+fn look_alike(c: char) -> char {
+    match c {
+        '\u{e0020}'..='\u{e007e}' => char::from_u32(u32::from(c) - 0xe0000).unwrap_or(c),
+        'а' | 'α' => 'a',
+        'в' => 'b',
+        'с' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' | 'ε' => 'e',
+        'ɡ' => 'g',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'к' | 'κ' => 'k',
+        'ӏ' => 'l',
+        'м' => 'm',
+        'п' | 'η' => 'n',
+        'о' | 'ο' | 'σ' => 'o',
+        'р' | 'ρ' => 'p',
+        'ԛ' => 'q',
+        'г' => 'r',
+        'ѕ' => 's',
+        'т' | 'τ' => 't',
+        'υ' => 'u',
+        'ѵ' | 'ν' => 'v',
+        'ԝ' => 'w',
+        'х' | 'χ' => 'x',
+        'у' | 'γ' => 'y',
+        'ᴢ' => 'z',
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Н' | 'Η' => 'H',
+        'І' | 'Ι' => 'I',
+        'Ј' => 'J',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'У' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        '‘' | '’' | '′' | 'ʼ' | '＇' => '\'',
+        '“' | '”' => '"',
+        '⁄' | '∕' => '/',
+        '‐' | '‑' | '‒' | '–' | '−' => '-',
+        other => other,
+    }
+}
+
+/// Runs of base64 and hexadecimal that carry text.
+fn packed(text: &str, found: &mut Vec<String>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && found.len() < READINGS {
+        let run = bytes[at..].iter().take_while(|b| is_base64(**b)).count();
+        if run >= BASE64_RUN {
+            let run_text = &text[at..at + run];
+            found.extend(hexadecimal(run_text).or_else(|| base64(run_text)));
+        }
+        at += run.max(1);
+    }
+}
+
+fn is_base64(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
+}
+
+fn hexadecimal(run: &str) -> Option<String> {
+    let digits = run.strip_prefix("0x").or_else(|| run.strip_prefix("0X")).unwrap_or(run).as_bytes();
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    readable(digits.chunks_exact(2).map(hex_pair).collect::<Option<_>>()?)
+}
+
+fn base64(run: &str) -> Option<String> {
+    // A word of prose or a path is no base64: that has both cases, or digits, and no word of lower case alone.
+    let upper = run.bytes().filter(u8::is_ascii_uppercase).count();
+    if upper * 16 < run.len() {
+        return None;
+    }
+    let whole = &run[..run.len() - usize::from(run.len() % 4 == 1)];
+    let bytes = STANDARD_NO_PAD.decode(whole).or_else(|_| URL_SAFE_NO_PAD.decode(whole)).ok()?;
+    readable(bytes)
+}
+
+/// The bytes as text, if it is text that could say something: printable, with a space or a mark.
+fn readable(bytes: Vec<u8>) -> Option<String> {
+    let text = String::from_utf8(bytes).ok()?;
+    let printable = text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+    let says =
+        text.bytes().any(|b| matches!(b, b' ' | b'/' | b'\'' | b'(' | b';' | b'=' | b'"' | b'.' | b'\n'));
+    (printable && says && text.len() >= 5).then_some(text)
+}
+
+/// The strings and keys of JSON in text, one reading each, and together when they are several.
+fn json(text: &str, found: &mut Vec<String>) {
+    let trimmed = text.trim_start();
+    if !trimmed.starts_with(['{', '[', '"']) || trimmed.len() < 4 {
+        return;
+    }
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(trimmed) else { return };
+    let mut strings = Vec::new();
+    walk(value, &mut strings);
+    if strings.len() > 1 {
+        found.push(strings.join("\n"));
+    }
+    found.extend(strings);
+}
+
+fn walk(value: serde_json::Value, strings: &mut Vec<String>) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => strings.push(text),
+        Value::Array(items) => items.into_iter().for_each(|item| walk(item, strings)),
+        Value::Object(members) => members.into_iter().for_each(|(key, member)| {
+            walk(member, strings);
+            strings.push(key);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        views(text, &mut all);
+        all
+    }
+
+    #[test]
+    fn packed_text_is_found() {
+        for (text, wanted) in [
+            ("%27%20OR%201%3D1", "' OR 1=1"),
+            ("%2527", "'"),
+            ("..%c0%afx", "../x"),
+            ("RFJPUCBUQUJMRSB1c2Vycw==", "DROP TABLE users"),
+            ("0x44524f50205441424c4520743b", "DROP TABLE t;"),
+            ("\\x27 OR 1", "' OR 1"),
+            ("&#x27; OR 1", "' OR 1"),
+            ("UN/**/ION", "UNION"),
+            ("DRОP ТABLE", "DROP TABLE"),
+            (r#"{"sql":"DROP TABLE t"}"#, "DROP TABLE t"),
+            (r#"["{\"a\":\"DROP TABLE t\"}"]"#, "DROP TABLE t"),
+        ] {
+            assert!(of(text).iter().any(|view| view == wanted), "{text}: {:?}", of(text));
+        }
+    }
+
+    #[test]
+    fn plain_text_has_one_reading() {
+        for text in [
+            "a plain sentence, 100 % sure",
+            "deadbeefdeadbeefdeadbeef",
+            "a/path/to/some/file/in/a/folder",
+            "550e8400-e29b-41d4-a716-446655440000",
+        ] {
+            assert!(of(text).is_empty(), "{text}: {:?}", of(text));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_it(text in "(\\PC|%|%c0|\\\\x|&#|;|[0-9a-f]{2}){0,60}") {
+            proptest::prop_assert!(of(&text).len() <= READINGS);
+        }
+    }
+}
