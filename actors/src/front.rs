@@ -195,7 +195,7 @@ impl Front {
             };
         let token = params.as_ref().and_then(|params| {
             let span = skim::path(params, &["_meta", "progressToken"])?;
-            Some((span.clone(), params.slice(span)))
+            Some((span.clone(), Bytes::copy_from_slice(&params[span])))
         });
         let id = {
             let mut state = self.state();
@@ -213,7 +213,10 @@ impl Front {
             Some((span, _)) => splice(&params, &[(span, own.as_bytes())]).into(),
             None => params,
         });
-        self.send(Line::request(own.as_bytes(), method, params));
+        if !self.send(Line::request(own.as_bytes(), method, params)) {
+            self.state().asks.remove(&id);
+            return refuse(INTERNAL_ERROR, "the client does not read; try again");
+        }
         Ok(id)
     }
 
@@ -273,20 +276,23 @@ impl Front {
 
     /// Sends now or drops: a client that does not read must not hold up a backend, and answers have places of their
     /// own.
-    fn send(&self, line: Line) {
+    fn send(&self, line: Line) -> bool {
         let mut state = self.state();
         if !state.is_initialized {
-            if state.early.len() < EARLY_LINES {
+            let has_room = state.early.len() < EARLY_LINES;
+            if has_room {
                 state.early.push(line);
             }
-            return;
+            return has_room;
         }
-        if self.out.try_send(line).is_err() {
+        let is_sent = self.out.try_send(line).is_ok();
+        if !is_sent {
             state.dropped += 1;
             if state.dropped.is_power_of_two() {
                 tracing::warn!(dropped = state.dropped, "the client reads too slowly; notices were dropped");
             }
         }
+        is_sent
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

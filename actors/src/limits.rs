@@ -45,6 +45,8 @@ pub const ZOMBIES: usize = 128;
 pub const START_DEADLINE: Duration = Duration::from_secs(120);
 /// `list_changed` notices of a backend within this time cause one refresh.
 pub const REFRESH_PAUSE: Duration = Duration::from_millis(200);
+/// Pause before a list that could not be read is asked for again.
+pub const REFRESH_RETRY: Duration = Duration::from_secs(5);
 /// Notices a backend may send in one second before its pipe is slowed down.
 pub const NOTICES_PER_SECOND: u32 = 1_000;
 /// How long the place of one notice is kept from a backend that floods: 64 places make 3,200 notices a second.
@@ -73,6 +75,14 @@ pub const INSTRUCTION_BYTES: usize = 8 * 1024;
 
 /// Pages that are read of one list before a backend is taken to page for ever.
 pub const MAX_PAGES: usize = 1_000;
+/// Bytes kept of one list of one backend: 20,000 tools of 800 bytes each.
+pub const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+/// Longest cursor of a list.
+pub const MAX_CURSOR_BYTES: usize = 16 * 1024;
+/// Longest name of a method.
+pub const MAX_METHOD_BYTES: usize = 128;
+/// How long one page of a list is waited for once a backend is up.
+pub const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 /// Entries kept of one list of one backend.
 pub const MAX_LIST_ENTRIES: usize = 20_000;
 

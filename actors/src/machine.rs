@@ -170,7 +170,10 @@ impl Running {
         .await;
         supervisor.stop(None);
         drop((session, machine));
-        late.within("last answers", CLOSE_OUTPUT, writer).await;
+        // A writer that ended already, with the client's end of the pipe, must not be asked again.
+        if !writer.is_finished() {
+            late.within("last answers", CLOSE_OUTPUT, writer).await;
+        }
         late.steps.take()
     }
 }

@@ -60,6 +60,12 @@ pub async fn pump(
 }
 
 fn escape_for(toward: Toward, line: &mut Line) {
+    // Line breaks are white space between JSON tokens, and the end of a line for peers that read text: for them the
+    // middle of one message would be a message of its own.
+    if memchr::memchr2(b'\n', b'\r', &line.body).is_some() {
+        let blank = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+        line.body = line.body.iter().map(blank).collect::<Vec<u8>>().into();
+    }
     if toward == Toward::Client
         && let Some(escaped) = escape_line_separators(&line.body)
     {
@@ -76,7 +82,7 @@ mod tests {
     async fn lines_leave_whole_and_in_order() -> io::Result<()> {
         let (sender, receiver) = mpsc::channel(8);
         let big = Bytes::from(format!("\"{}\"", "x".repeat(2 * BATCH_BYTES)));
-        for body in [Bytes::from_static(b"1"), big.clone(), Bytes::from("\"\u{2028}\"")] {
+        for body in [Bytes::from_static(b"[\r\n1]"), big.clone(), Bytes::from("\"\u{2028}\"")] {
             sender.send(Line::result(b"7", body)).await.map_err(io::Error::other)?;
         }
         drop(sender);
@@ -86,7 +92,7 @@ mod tests {
         let text = String::from_utf8(written).map_err(io::Error::other)?;
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert_eq!(lines[0], r#"{"jsonrpc":"2.0","id":7,"result":1}"#);
+        assert_eq!(lines[0], r#"{"jsonrpc":"2.0","id":7,"result":[  1]}"#);
         assert_eq!(lines[1].len(), big.len() + 34);
         assert!(lines[2].contains("\\u2028"));
         assert_eq!(begun, 3);

@@ -90,7 +90,7 @@ impl Session {
                     .map(|range| prefix.slice(range))
                     .filter(|id| envelope::is_id(id));
                 let id = id.or_else(|| leading_id(&prefix)).unwrap_or(Bytes::from_static(b"null"));
-                self.refuse(&Refusal { id, code: INVALID_REQUEST, message, silent: false }).await
+                self.refuse(&refusal(id, message)).await
             }
         }
     }
@@ -100,9 +100,7 @@ impl Session {
             self.machine.front.client().is_some_and(|client| client.protocol_version == BATCH_VERSION);
         if !is_known {
             let message = format!("batches are part of protocol version {BATCH_VERSION} only");
-            let refusal =
-                Refusal { id: Bytes::from_static(b"null"), code: INVALID_REQUEST, message, silent: false };
-            return self.refuse(&refusal).await;
+            return self.refuse(&refusal(Bytes::from_static(b"null"), message)).await;
         }
         let batch = Batch::new(self.place().await?);
         for part in parts {
@@ -183,7 +181,8 @@ impl Session {
         };
         let Ok((slot, cancelled)) = made else {
             let message = "a request with this id is open already".to_owned();
-            return self.refuse(&Refusal { id, code: INVALID_REQUEST, message, silent: false }).await;
+            let refusal = Refusal { is_call: method == "tools/call", ..refusal(id, message) };
+            return self.refuse(&refusal).await;
         };
         self.dispatch(method, params, slot, cancelled);
         Ok(())
@@ -207,6 +206,9 @@ impl Session {
             _ if !is_open => {
                 let error =
                     ErrorObject::new(INVALID_REQUEST, "the session is not open: send initialize first");
+                if method == "tools/call" {
+                    self.machine.flows.spawn(flow::call::record_malformed(self.machine.clone()));
+                }
                 slot.end(Answer::Error(error.into_bytes()));
             }
             _ => self.start_flow(method, params, slot, cancelled),
@@ -253,9 +255,19 @@ impl Session {
     }
 
     async fn refuse(&self, refusal: &Refusal) -> Result<(), NoClient> {
-        if !refusal.silent {
-            self.place().await?.send(refused(refusal));
+        if refusal.is_response {
+            // Whoever asked the client must not wait for an answer that came and cannot be read.
+            if let Some(id) = envelope::our_id(&refusal.id) {
+                let error =
+                    ErrorObject::new(INTERNAL_ERROR, "the client's answer cannot be read").into_bytes();
+                self.machine.front.answered(id, envelope::Body::Error(error));
+            }
+            return Ok(());
         }
+        if refusal.is_call {
+            self.machine.flows.spawn(flow::call::record_malformed(self.machine.clone()));
+        }
+        self.place().await?.send(refused(refusal));
         Ok(())
     }
 
@@ -279,6 +291,10 @@ fn is_known(method: &str) -> bool {
     method == "tools/call"
         || RELAYED.contains(&method)
         || List::ALL.iter().any(|list| list.method() == method)
+}
+
+fn refusal(id: Bytes, message: String) -> Refusal {
+    Refusal { id, code: INVALID_REQUEST, message, is_response: false, is_call: false }
 }
 
 fn refused(refusal: &Refusal) -> Line {

@@ -15,6 +15,7 @@ use super::limits::{KNOWN_KEYS, LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TE
 use super::media::{self, Claims, Meaning};
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
+use std::borrow::Cow;
 
 /// Fields of MCP messages by which peers find each other's requests: masked, they would name nothing. They are
 /// spared only where MCP has them, at the top of a result or of parameters (and `progressToken` in `_meta`).
@@ -295,19 +296,20 @@ impl<'a> Scanner<'a> {
     /// A number without fraction and exponent is matched as a whole, without its sign.
     fn number(&mut self) -> Result<(), Malformed> {
         let number = self.lexer.number()?;
-        let Some(matcher) = self.matcher.filter(|_| number.integer && self.scope.numbers) else {
+        let raw = &self.lexer.bytes[number.start..number.end];
+        let unsigned = raw.strip_prefix(b"-").unwrap_or(raw);
+        let whole = if number.integer { Some(Cow::Borrowed(unsigned)) } else { whole_number(unsigned) };
+        let (Some(matcher), Some(digits)) = (self.matcher.filter(|_| self.scope.numbers), whole) else {
             self.end_pieces();
             return Ok(());
         };
-        let raw = &self.lexer.bytes[number.start..number.end];
-        let digits = raw.strip_prefix(b"-").unwrap_or(raw);
         if self.is_handle() {
             self.end_pieces();
             return Ok(());
         }
         if (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) {
             let key = self.labels();
-            matcher.find(digits, key, Glance::NUMBER, &mut self.hits);
+            matcher.find(&digits, key, Glance::NUMBER, &mut self.hits);
             if let [hit] = self.hits[..]
                 && (hit.start, hit.end) == (0, digits.len())
             {
@@ -317,7 +319,11 @@ impl<'a> Scanner<'a> {
                 return Ok(());
             }
         }
-        if digits.len() == raw.len() && digits.len() <= LONGEST_PIECE && !self.frames.is_empty() {
+        if number.integer
+            && digits.len() == raw.len()
+            && digits.len() <= LONGEST_PIECE
+            && !self.frames.is_empty()
+        {
             self.pieces.push(Piece { start: number.start, end: number.end, number: true, telling: true });
         } else {
             self.end_pieces();
@@ -438,4 +444,22 @@ fn looks_like_json(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !is_space(byte));
     let last = text.iter().rev().find(|byte| !is_space(byte));
     matches!((first, last), (Some(b'{' | b'['), Some(b'}' | b']')))
+}
+
+/// The digits of a number that is whole though it is not written so: `3174012501990001.0`, as tables with a missing
+/// value write an identifier, or `4.111e15`.
+fn whole_number(unsigned: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if let Some(point) = unsigned.iter().position(|byte| *byte == b'.')
+        && unsigned[point + 1..].iter().all(|byte| *byte == b'0')
+    {
+        return Some(Cow::Borrowed(&unsigned[..point]));
+    }
+    let mantissa = unsigned.iter().position(|byte| matches!(byte, b'e' | b'E'))?;
+    // `1.5e15` is a quantity; an identifier has all its digits.
+    if unsigned[..mantissa].iter().filter(|byte| byte.is_ascii_digit()).count() < MIN_DIGITS {
+        return None;
+    }
+    let value: f64 = std::str::from_utf8(unsigned).ok()?.parse().ok()?;
+    // Beyond 2^63 nothing is an identifier of any kind that is looked for.
+    (value.fract() == 0.0 && value < 9.2e18).then(|| Cow::Owned(format!("{value:.0}").into_bytes()))
 }

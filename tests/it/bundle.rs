@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Variables that a person with a form has no use for: the form has a field that does the same in another way, or they
 /// are for tests of a set-up.
-const NOT_IN_THE_FORM: [&str; 10] = [
+const NOT_IN_THE_FORM: [&str; 15] = [
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -18,6 +18,12 @@ const NOT_IN_THE_FORM: [&str; 10] = [
     "CALLGATE_MAX_LINE",
     "CALLGATE_STATE_DIR",
     "CALLGATE_TOOL_NAME_MAX",
+    // What the embedded policies do about their findings is set by whoever governs, not in a form.
+    "AXONFLOW_PROFILE",
+    "PII_ACTION",
+    "SQLI_ACTION",
+    "SENSITIVE_DATA_ACTION",
+    "DANGEROUS_COMMAND_ACTION",
 ];
 
 fn file(name: &str) -> String {

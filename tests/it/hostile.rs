@@ -153,3 +153,19 @@ fn many_large_answers_at_once() {
         eventually("a large answer", || gate.reply(id).is_ok().then_some(()));
     }
 }
+
+/// Peers that read text take a lone carriage return for the end of a line, and the middle of one message for another.
+#[test]
+fn a_carriage_return_between_tokens_splits_no_message() {
+    let gate = Setup::new().stub("a", &[]).open();
+    let smuggled =
+        r#"{"jsonrpc":"2.0","id":990,"method":"tools/call","params":{"name":"count","arguments":{}}}"#;
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":77,\"method\":\"tools/call\",\"params\":{{\"name\":\"echo\",\"arguments\":{{\"x\":[\r{smuggled}\r]}}}}}}"
+    );
+    gate.send(&line);
+    let reply = gate.reply(77);
+    assert!(reply.is_ok(), "{}", reply.raw);
+    assert!(!reply.raw.contains('\r'));
+    assert!(!reply.text().contains('\r'), "the backend saw it: {:?}", reply.text());
+}

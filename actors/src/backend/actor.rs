@@ -78,6 +78,11 @@ pub enum BackendMessage {
     },
     /// Opening has taken too long.
     StartDeadlineDue,
+    /// A page of a list was not answered in time.
+    PageDue {
+        /// Our id of the request.
+        id: u64,
+    },
     /// Lists that changed are to be read again.
     RefreshDue,
     /// Answers that a lost HTTP session still owes are not waited for any longer.
@@ -104,6 +109,8 @@ pub struct Start {
     pub is_one_of_several: bool,
     /// How it is reached.
     pub launch: Arc<dyn Launch>,
+    /// What it offered when it was last seen: kept while it cannot be listed.
+    pub known: Option<Arc<Catalogue>>,
     /// What all links share.
     pub link: LinkSettings,
     /// The client's side.
@@ -241,13 +248,17 @@ impl Incarnation {
             BackendMessage::StartDeadlineDue => {
                 Err(format!("was not ready within {} s", START_DEADLINE.as_secs()))
             }
-            BackendMessage::RefreshDue => self.refresh(),
+            BackendMessage::PageDue { id } => self.page_is_late(myself, id),
+            BackendMessage::RefreshDue => self.refresh(myself),
             BackendMessage::DrainDue => self.lost_session.take().map_or(Ok(()), Err),
         }
     }
 
     /// Ends whatever is open. Does nothing the second time.
     fn end(&mut self, why: &str) {
+        if let Some(link) = &self.link {
+            link.seal();
+        }
         let begun = self.link.as_ref().map_or(u64::MAX, Link::begun);
         self.pending.end_all(begun, why);
         for (_, ask) in std::mem::take(&mut self.asks) {

@@ -3,9 +3,10 @@
 //! Descriptors stay raw, so that unknown members, schema keywords and number forms survive.
 
 use crate::call::Hints;
-use crate::limits::{MAX_LIST_ENTRIES, MAX_PAGES};
-use crate::wire::{skim, write};
+use crate::limits::{MAX_CURSOR_BYTES, MAX_LIST_BYTES, MAX_LIST_ENTRIES, MAX_PAGES};
+use crate::wire::{skim, strict, write};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// The version of the stored form; another one is not read.
 const FORMAT: &[u8] = b"1";
@@ -87,7 +88,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn read(list: List, raw: Bytes) -> Option<Entry> {
+    /// Copies the entry out of the line that it came in. One with two readings (a name twice, say) is left out: the
+    /// gate would rewrite one of them and the client read the other.
+    fn read(list: List, raw: &[u8]) -> Option<Entry> {
+        if let Err(error) = strict::check(raw) {
+            tracing::warn!(list = list.method(), "an entry was left out: {error}");
+            return None;
+        }
+        let raw = Bytes::copy_from_slice(raw);
+        // Hosts refuse a whole server for one tool whose schema is none.
+        let schema = skim::member(&raw, "inputSchema");
+        if list == List::Tools && schema.is_some_and(|range| raw[range.start] != b'{') {
+            tracing::warn!("a tool was left out: its input schema is no object");
+            return None;
+        }
         let name_span = skim::member(&raw, list.name_member())?;
         let name = skim::string(&raw[name_span])?;
         let hint = |key| skim::path(&raw, &["annotations", key]).is_some_and(|range| &raw[range] == b"true");
@@ -135,6 +149,11 @@ impl Catalogue {
             List::Resources => &mut self.resources,
             List::Templates => &mut self.templates,
         }
+    }
+
+    /// Whether nothing is listed.
+    pub fn is_empty(&self) -> bool {
+        List::ALL.into_iter().all(|list| self.list(list).is_empty())
     }
 
     /// Whether the backend declared this capability, or this flag of it.
@@ -185,7 +204,7 @@ impl Catalogue {
         for list in List::ALL {
             let raw = member(list.member())?;
             skim::elements(&raw, |range| {
-                catalogue.list_mut(list).extend(Entry::read(list, raw.slice(range)));
+                catalogue.list_mut(list).extend(Entry::read(list, &raw[range]));
             })?;
         }
         Some(catalogue)
@@ -193,9 +212,9 @@ impl Catalogue {
 
     /// The names of entries that both catalogues have and that differ.
     pub fn changed_since(&self, old: &Catalogue, list: List) -> Vec<String> {
-        let differs = |entry: &&Entry| {
-            old.list(list).iter().any(|before| before.name == entry.name && before.raw != entry.raw)
-        };
+        let before: BTreeMap<&str, &Bytes> =
+            old.list(list).iter().map(|entry| (entry.name.as_str(), &entry.raw)).collect();
+        let differs = |entry: &&Entry| before.get(entry.name.as_str()).is_some_and(|raw| **raw != entry.raw);
         self.list(list).iter().filter(differs).map(|entry| entry.name.clone()).collect()
     }
 }
@@ -205,6 +224,7 @@ impl Catalogue {
 pub(super) struct Paging {
     pub(super) list: List,
     entries: Vec<Entry>,
+    bytes: usize,
     seen: Vec<Bytes>,
 }
 
@@ -219,7 +239,7 @@ pub(super) enum NextPage {
 
 impl Paging {
     pub(super) fn new(list: List) -> Self {
-        Paging { list, entries: Vec::new(), seen: Vec::new() }
+        Paging { list, entries: Vec::new(), bytes: 0, seen: Vec::new() }
     }
 
     /// Takes a page. An empty cursor is a cursor (MCP "Pagination"); the same cursor twice is a loop.
@@ -229,15 +249,20 @@ impl Paging {
         };
         let raw = result.slice(range);
         skim::elements(&raw, |range| {
-            if self.entries.len() < MAX_LIST_ENTRIES {
-                self.entries.extend(Entry::read(self.list, raw.slice(range)));
+            if self.entries.len() < MAX_LIST_ENTRIES && self.bytes < MAX_LIST_BYTES {
+                self.bytes += range.len();
+                self.entries.extend(Entry::read(self.list, &raw[range]));
             }
         });
-        let cursor = skim::member(result, "nextCursor").map(|range| result.slice(range));
+        let cursor = skim::member(result, "nextCursor").map(|range| Bytes::copy_from_slice(&result[range]));
         match cursor.filter(|cursor| cursor.first() == Some(&b'"')) {
             None => NextPage::Done(None),
             Some(cursor) if self.seen.contains(&cursor) => {
                 NextPage::Done(Some("a cursor that was given before"))
+            }
+            Some(_) if self.bytes >= MAX_LIST_BYTES => NextPage::Done(Some("more bytes than are kept")),
+            Some(cursor) if cursor.len() > MAX_CURSOR_BYTES => {
+                NextPage::Done(Some("a cursor longer than any is"))
             }
             Some(_) if self.seen.len() >= MAX_PAGES => NextPage::Done(Some("more pages than anyone reads")),
             Some(cursor) => {
@@ -279,7 +304,7 @@ mod tests {
     #[test]
     fn a_catalogue_survives_storing() {
         let raw = Bytes::from_static(br#"{"x":1.0,"name":"a\u0062","annotations":{"readOnlyHint":true}}"#);
-        let entry = Entry::read(List::Tools, raw).expect("an entry");
+        let entry = Entry::read(List::Tools, &raw).expect("an entry");
         assert_eq!(entry.name, "ab");
         assert!(entry.hints.read_only && !entry.hints.idempotent);
         let catalogue = Catalogue {

@@ -28,17 +28,28 @@ pub(super) fn initialize_params(client: &Client) -> Bytes {
     params.into()
 }
 
+/// Why an answer to `initialize` is no opening.
+pub(super) struct NotOpened {
+    /// In our words.
+    pub(super) why: &'static str,
+    /// What the backend said: content like any other, to be redacted before anybody reads it.
+    pub(super) said: String,
+}
+
 /// Reads the answer to `initialize`. Returns what the backend is and the version it speaks.
-pub(super) fn initialized(answer: &Body) -> Result<(Catalogue, &'static str), String> {
+pub(super) fn initialized(answer: &Body) -> Result<(Catalogue, &'static str), NotOpened> {
     let result = match answer {
         Body::Result(result) => result,
-        Body::Error(error) => return Err(format!("refused to initialize: {}", message_of(error))),
+        Body::Error(error) => {
+            return Err(NotOpened { why: "refused to initialize", said: message_of(error) });
+        }
     };
     let raw_version = skim::member(result, "protocolVersion").map(|range| &result[range]).unwrap_or_default();
-    let version = known_version(raw_version).ok_or_else(|| {
-        format!("speaks protocol version {}, which is not known here", String::from_utf8_lossy(raw_version))
+    let version = known_version(raw_version).ok_or_else(|| NotOpened {
+        why: "speaks a protocol version that is not known here",
+        said: String::from_utf8_lossy(&raw_version[..raw_version.len().min(64)]).into_owned(),
     })?;
-    let member = |key| skim::member(result, key).map(|range| result.slice(range));
+    let member = |key| skim::member(result, key).map(|range| Bytes::copy_from_slice(&result[range]));
     let catalogue = Catalogue {
         capabilities: member("capabilities").unwrap_or_else(|| Bytes::from_static(b"{}")),
         instructions: member("instructions").and_then(|raw| skim::string(&raw)),
@@ -125,6 +136,6 @@ mod tests {
     #[test]
     fn a_backend_that_speaks_an_unknown_version_is_told_so() {
         let answer = Body::Result(Bytes::from_static(br#"{"protocolVersion":"1999-01-01"}"#));
-        assert!(initialized(&answer).is_err_and(|why| why.contains("1999-01-01")));
+        assert!(initialized(&answer).is_err_and(|refused| refused.said.contains("1999-01-01")));
     }
 }

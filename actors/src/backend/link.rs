@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
 
 /// How much is read from a child at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -44,6 +45,8 @@ pub(super) struct ChildLink {
     lines: mpsc::Sender<Line>,
     queued: u64,
     begun: Arc<AtomicU64>,
+    /// Ends the writing pump, so that what it has not begun never leaves.
+    pump: AbortHandle,
     close: oneshot::Sender<Closing>,
 }
 
@@ -100,6 +103,14 @@ impl Link {
         }
     }
 
+    /// Nothing that was not begun leaves any more; what [`Link::begun`] says from here on is final. A line that was
+    /// given up here may be sent to the next incarnation, so it must not reach this one after all.
+    pub(super) fn seal(&self) {
+        if let Link::Child(child) = self {
+            child.pump.abort();
+        }
+    }
+
     /// Sends now or refuses.
     pub(super) fn send(&mut self, kind: Kind, line: Line) -> Result<(), crate::gate::Busy> {
         match self {
@@ -137,12 +148,12 @@ impl ChildLink {
         let (lines, queue) = mpsc::channel(BACKEND_OUT_QUEUE);
         let begun = Arc::new(AtomicU64::new(0));
         let counter = begun.clone();
-        tokio::spawn(async move {
+        let pump = tokio::spawn(async move {
             let count = |n| counter.store(n, Ordering::Release);
             // A broken pipe needs no word here: the reader sees the end of the child's output.
             let _ = out::pump(queue, stdin, Toward::Backend, count).await;
         });
-        ChildLink { lines, queued: 0, begun, close }
+        ChildLink { lines, queued: 0, begun, pump: pump.abort_handle(), close }
     }
 }
 

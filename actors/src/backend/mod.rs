@@ -102,8 +102,12 @@ pub enum Lost {
     NotSent(String),
     /// The backend refused it before acting on it (HTTP 4xx): sending it again would be refused again.
     Refused(String),
-    /// It left, and there is no answer: nobody knows whether it ran.
+    /// It left, and the backend is gone with it: nobody knows whether it ran.
     Unknown(String),
+    /// It left, and this backend, which goes on, has no readable answer to it: nobody knows whether it ran.
+    Failed(String),
+    /// It never left: the backend takes no more now.
+    Busy,
 }
 
 /// Where the answer to a forwarded request goes. Dropped unused it says what it knows: a request that was never

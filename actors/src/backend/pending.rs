@@ -82,6 +82,14 @@ impl Pending {
         }
     }
 
+    /// The list whose page this request asks for.
+    pub(super) fn page(&self, id: u64) -> Option<super::catalogue::List> {
+        match self.open.get(&id) {
+            Some((Waiter::Own(OwnRequest::Page(list)), _)) => Some(*list),
+            _ => None,
+        }
+    }
+
     /// Stops waiting for a flow's request. Returns our id of it; a late answer will find a zombie.
     pub(super) fn abandon(&mut self, number: u64) -> Option<u64> {
         let id = self.numbers.remove(&number)?;

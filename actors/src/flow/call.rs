@@ -109,6 +109,24 @@ pub async fn refuse(machine: Machine, params: Option<Bytes>, error: Bytes, slot:
     record_and_end(&machine, &journey, call, Finish::error(error, Outcome::NotForwarded), slot).await;
 }
 
+/// Writes the row of a call that could not even be read.
+pub async fn record_malformed(machine: Machine) {
+    let journey = Journey::begin();
+    let ending = Ending {
+        call: Arc::new(nameless(&machine, &journey)),
+        ended_at: SystemTime::now(),
+        duration: journey.begun.elapsed(),
+        decision: None,
+        verdict: AuditVerdict::Error,
+        outcome: Outcome::NotForwarded,
+        result: Bytes::new(),
+        masked: BTreeMap::new(),
+    };
+    if let Err(why) = machine.audit.ending(ending).await {
+        tracing::error!("an audit row was not written: {why}");
+    }
+}
+
 /// The steps between the request and its ending. Nothing leaves before a decision allowed it and the journal has it;
 /// nothing comes back before it was redacted.
 async fn steps(
@@ -131,7 +149,7 @@ async fn steps(
             let outcome = match failure {
                 Failure::Away(_) | Failure::Busy | Failure::Refused(_) => Outcome::NotForwarded,
                 Failure::TimedOut(_) => Outcome::TimedOut,
-                Failure::Unknown(_) => Outcome::Unknown,
+                Failure::Unknown(_) | Failure::Failed(_) => Outcome::Unknown,
             };
             tracing::warn!(backend = %call.backend, tool = %call.tool, ?outcome, "a call failed");
             Finish::error(failure.error(&call.backend), outcome)

@@ -59,6 +59,8 @@ pub(super) enum Failure {
     TimedOut(Duration),
     /// The backend went away with it; it may have been executed.
     Unknown(String),
+    /// The backend has no readable answer to it; it may have been executed.
+    Failed(String),
 }
 
 impl Failure {
@@ -82,6 +84,14 @@ impl Failure {
                     seconds(*after)
                 ),
                 "timed_out",
+                false,
+            ),
+            Failure::Failed(why) => (
+                format!(
+                    "backend {id:?} gave no usable answer ({why}); the outcome is unknown, the request may have been \
+                     executed and was not repeated"
+                ),
+                "unknown",
                 false,
             ),
             Failure::Unknown(why) => (
@@ -117,7 +127,12 @@ pub(super) async fn forward(
     let mut beyond = 0;
     let mut failure = Failure::Away("it did not come up".into());
     for _ in 0..ATTEMPTS {
-        let handle = up(machine, request, beyond, timeout).await?;
+        let handle = match up(machine, request, beyond, timeout).await {
+            Ok(handle) => handle,
+            // What is known of an earlier attempt says more: it may have been executed.
+            Err(_) if matches!(failure, Failure::Unknown(_)) => return Err(failure),
+            Err(away) => return Err(away),
+        };
         beyond = handle.generation;
         let number = machine.next_number();
         let activity = Activity::default();
@@ -138,6 +153,8 @@ pub(super) async fn forward(
             Some(Ok(body)) => return Ok(body),
             Some(Err(Lost::NotSent(why))) => Failure::Away(why),
             Some(Err(Lost::Refused(why))) => return Err(Failure::Refused(why)),
+            Some(Err(Lost::Failed(why))) => return Err(Failure::Failed(why)),
+            Some(Err(Lost::Busy)) => return Err(Failure::Busy),
             Some(Err(Lost::Unknown(why))) if request.may_repeat => Failure::Unknown(why),
             Some(Err(Lost::Unknown(why))) => return Err(Failure::Unknown(why)),
             None => {

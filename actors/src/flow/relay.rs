@@ -188,7 +188,11 @@ async fn read(machine: &Machine, params: Bytes, whereabouts: &mut Whereabouts) -
             Err(error) => Answer::Error(error),
         };
     }
+    let deadline = Instant::now() + machine.settings.call_budget;
     for route in with_resources(machine, &uri) {
+        if Instant::now() >= deadline {
+            break;
+        }
         let way = Way { route, span: span.clone() };
         if let Ok(Body::Result(result)) = ask(machine, "resources/read", &params, &way, whereabouts).await {
             return redacted(machine, &way.route, Body::Result(result)).await;
@@ -203,7 +207,14 @@ fn with_resources(machine: &Machine, uri: &str) -> Vec<Route> {
     let offers = |standing: &crate::directory::Standing| {
         standing.catalogue.as_ref().is_some_and(|catalogue| catalogue.can(&["resources"]))
     };
-    let positions = directory.standings.iter().enumerate().filter(|(_, standing)| offers(standing));
+    let is_up = |standing: &crate::directory::Standing| matches!(standing.state, State::Up(_));
+    let any_up = directory.standings.iter().any(|standing| offers(standing) && is_up(standing));
+    // While a backend that could know is up, nobody waits for one that is away.
+    let positions = directory
+        .standings
+        .iter()
+        .enumerate()
+        .filter(|(_, standing)| offers(standing) && (is_up(standing) || !any_up));
     positions
         .map(|(backend, standing)| Route {
             backend,
@@ -292,7 +303,11 @@ async fn tell_level(machine: Machine, handle: BackendHandle, params: Bytes) {
         Ok(answer) => match tokio::time::timeout(machine.settings.call_budget, answer).await {
             Ok(Ok(Ok(Body::Result(_)))) => return,
             Ok(Ok(Ok(Body::Error(error)))) => message_of(&error),
-            _ => "no answer".into(),
+            Ok(_) => "it went away".into(),
+            Err(_) => {
+                handle.cancel(number, "no answer in time");
+                "no answer in time".into()
+            }
         },
         Err(error) => error.to_string(),
     };

@@ -245,6 +245,7 @@ impl Supervising {
             id: id.clone(),
             is_one_of_several: self.slots.len() > 1,
             launch: self.settings.launch.clone(),
+            known: self.slots[slot].catalogue.clone(),
             link: self.settings.link.clone(),
             front: self.settings.front.clone(),
             report: Arc::new(move |report| {
@@ -310,7 +311,8 @@ impl Supervising {
             return;
         }
         self.slots[slot].tell_changes(&catalogue);
-        if let Some(client) = self.settings.front.client() {
+        // An empty offer may be a server that cannot reach what it serves; next time it is waited for.
+        if let Some(client) = self.settings.front.client().filter(|_| !catalogue.is_empty()) {
             self.settings.launch.remember(&self.slots[slot].id, &client.capabilities, &catalogue.to_json());
         }
         self.show(slot, catalogue);

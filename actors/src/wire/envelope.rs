@@ -5,7 +5,7 @@
 
 use super::codes::{INVALID_REQUEST, PARSE_ERROR};
 use super::{skim, strict};
-use crate::limits::MAX_ID_BYTES;
+use crate::limits::{MAX_ID_BYTES, REQUESTS_IN_FLIGHT};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -64,29 +64,53 @@ pub struct Refusal {
     pub code: i64,
     /// What is wrong.
     pub message: String,
-    /// The message was a response or a notification: nothing is answered.
-    pub silent: bool,
+    /// The message was a response: nothing is answered, but whoever waits for it must be told.
+    pub is_response: bool,
+    /// The message was a `tools/call`: it has its audit row like any other.
+    pub is_call: bool,
 }
 
 impl Refusal {
     fn new(id: Option<Bytes>, code: i64, message: impl Into<String>) -> Self {
         let id = id.unwrap_or(Bytes::from_static(b"null"));
-        Refusal { id, code, message: message.into(), silent: false }
+        Refusal { id, code, message: message.into(), is_response: false, is_call: false }
+    }
+
+    /// Looks at what the refused text was going to be, as far as that can be seen.
+    fn of(mut self, text: &Bytes) -> Self {
+        let method = skim::member(text, "method").map(|range| &text[range]);
+        let has = |key| skim::member(text, key).is_some();
+        self.is_call = method == Some(br#""tools/call""#);
+        self.is_response = method.is_none() && (has("result") || has("error"));
+        if self.is_response
+            && let Some(id) = skim::member(text, "id")
+        {
+            self.id = text.slice(id);
+        }
+        self
     }
 }
 
 /// Reads a client's line strictly.
 pub fn read_client(line: &Bytes) -> Result<Line, Refusal> {
     if let Err(error) = strict::check(line) {
-        return Err(not_strict(line, &error));
+        return Err(not_strict(line, &error).of(line));
     }
     match line.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{') => read_object(line).map(Line::Single),
         Some(b'[') => {
             let mut parts = Vec::new();
-            skim::elements(line, |range| parts.push(read_object(&line.slice(range))));
+            skim::elements(line, |range| {
+                if parts.len() <= REQUESTS_IN_FLIGHT {
+                    parts.push(read_object(&line.slice(range)));
+                }
+            });
             if parts.is_empty() {
                 return Err(Refusal::new(None, INVALID_REQUEST, "an empty batch is no request"));
+            }
+            if parts.len() > REQUESTS_IN_FLIGHT {
+                let message = format!("a batch has at most {REQUESTS_IN_FLIGHT} parts");
+                return Err(Refusal::new(None, INVALID_REQUEST, message));
             }
             Ok(Line::Batch(parts))
         }
@@ -110,7 +134,7 @@ fn read_object(text: &Bytes) -> Result<Message, Refusal> {
     };
     let id = members.id.clone().map(|range| text.slice(range));
     let known_id = id.clone().filter(|id| is_id(id));
-    let refuse = |message: &str| Err(Refusal::new(known_id.clone(), INVALID_REQUEST, message));
+    let refuse = |message: &str| Err(Refusal::new(known_id.clone(), INVALID_REQUEST, message).of(text));
     let version = members.jsonrpc.clone().map(|range| &text[range]);
     if version != Some(br#""2.0""#) {
         return refuse("\"jsonrpc\" must be \"2.0\"");
@@ -201,7 +225,8 @@ impl Members {
                 None => Message::Notification { method, params },
             });
         }
-        let body = match (self.result, self.error) {
+        let error = self.error.filter(|range| &text[range.clone()] != b"null" || self.result.is_none());
+        let body = match (self.result, error) {
             (Some(result), None) => Body::Result(text.slice(result)),
             (_, Some(error)) => Body::Error(text.slice(error)),
             (None, None) => return None,
@@ -275,6 +300,8 @@ mod tests {
     fn an_answer_without_result_and_error_is_an_error() {
         let read = read_backend(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":7}"#));
         assert!(matches!(read, Some(Message::Response { body: Body::Error(_), .. })), "{read:?}");
+        let read = read_backend(&Bytes::from_static(br#"{"id":7,"result":{},"error":null}"#));
+        assert!(matches!(read, Some(Message::Response { body: Body::Result(_), .. })), "{read:?}");
         assert_eq!(read_backend(&Bytes::from_static(b"{}")), None);
         assert_eq!(read_backend(&Bytes::from_static(br#"{"id":1,"level":"info"}"#)), None);
     }

@@ -3,10 +3,11 @@
 use super::{BackendMessage, Incarnation};
 use crate::backend::link::Kind;
 use crate::front::Asker;
+use crate::wire::codes::{ErrorObject, INVALID_REQUEST};
 use crate::wire::envelope::{self, Body};
-use crate::wire::skim;
 use crate::wire::splice::splice;
 use crate::wire::write::{self, Line};
+use crate::wire::{skim, strict};
 use bytes::Bytes;
 use ractor::ActorRef;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,12 @@ impl Incarnation {
         if self.asks.contains_key(&id) {
             self.noise(&id);
             return Ok(());
+        }
+        if params.as_ref().is_some_and(|params| strict::check(params).is_err()) {
+            // A question with two readings: a person could be shown another one than the gate has looked at.
+            let error =
+                ErrorObject::new(INVALID_REQUEST, "the request has more than one reading").into_bytes();
+            return self.send(Kind::Notice, Line::error(&id, error));
         }
         let params = params.map(|params| self.signed(method, params));
         let asker = Box::new(BackendAsker { actor: myself.clone(), id: id.clone() });

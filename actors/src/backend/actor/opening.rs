@@ -5,9 +5,11 @@ use crate::backend::catalogue::List;
 use crate::backend::handshake;
 use crate::backend::link::{Kind, Link};
 use crate::backend::pending::OwnRequest;
-use crate::limits::START_DEADLINE;
+use crate::limits::{PAGE_DEADLINE, REFRESH_PAUSE, REFRESH_RETRY, START_DEADLINE};
+use crate::wire::codes::{METHOD_NOT_FOUND, code_of};
 use crate::wire::envelope::Body;
 use crate::wire::write::{self, Line};
+use bytes::Bytes;
 use ractor::ActorRef;
 use std::sync::Arc;
 
@@ -25,9 +27,17 @@ impl Incarnation {
     }
 
     /// ## Opening => Accepting
-    pub(super) fn initialized(&mut self, answer: &Body) -> Result<(), String> {
-        let (catalogue, version) = handshake::initialized(answer)?;
+    pub(super) fn initialized(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        answer: &Body,
+    ) -> Result<(), String> {
+        let (catalogue, version) = handshake::initialized(answer).map_err(|refused| {
+            let said = self.start.front.quoted(&self.start.id, &refused.said).filter(|said| !said.is_empty());
+            said.map_or_else(|| refused.why.to_owned(), |said| format!("{}: {said}", refused.why))
+        })?;
         self.catalogue = catalogue;
+        self.keep_known_lists();
         self.phase = Phase::Accepting;
         if let Some(Link::Http(connection)) = &self.link {
             connection.negotiated(version);
@@ -35,16 +45,26 @@ impl Incarnation {
         self.send(Kind::Initialized, Line::notification("notifications/initialized", None))?;
         match &self.link {
             Some(Link::Http(_)) => Ok(()),
-            _ => self.list_all(),
+            _ => self.list_all(myself),
+        }
+    }
+
+    /// A list that cannot be read now stays as it was when the backend was last seen.
+    fn keep_known_lists(&mut self) {
+        let Some(known) = &self.start.known else { return };
+        for list in List::ALL {
+            if self.catalogue.can(&[list.capability()]) {
+                *self.catalogue.list_mut(list) = known.list(list).to_vec();
+            }
         }
     }
 
     /// ## Accepting => Listing
-    pub(super) fn list_all(&mut self) -> Result<(), String> {
+    pub(super) fn list_all(&mut self, myself: &ActorRef<BackendMessage>) -> Result<(), String> {
         self.phase = Phase::Listing;
         for list in List::ALL {
             if self.catalogue.can(&[list.capability()]) {
-                self.ask_list(list)?;
+                self.ask_list(myself, list)?;
             }
         }
         self.ready_if_listed()
@@ -56,37 +76,63 @@ impl Incarnation {
             return Ok(());
         }
         self.phase = Phase::Ready;
-        self.restore()?;
+        self.restore();
         (self.start.report)(Report::Ready(Arc::new(self.catalogue.clone())));
         Ok(())
     }
 
     /// What the client had set before this incarnation began is set again.
-    pub(super) fn restore(&mut self) -> Result<(), String> {
+    pub(super) fn restore(&mut self) {
         if let Some(level) = self.start.front.log_level()
             && self.catalogue.can(&["logging"])
         {
             let restore = OwnRequest::Restore("logging/setLevel");
-            self.ask_own(restore, self.next_kind(), "logging/setLevel", Some(level))?;
+            self.restore_one(restore, "logging/setLevel", level);
         }
         for (_, own) in self.start.front.subscribed(&self.start.id) {
             let mut params = b"{\"uri\":".to_vec();
             write::string(&mut params, &own);
             params.push(b'}');
             let restore = OwnRequest::Restore("resources/subscribe");
-            self.ask_own(restore, self.next_kind(), "resources/subscribe", Some(params.into()))?;
+            self.restore_one(restore, "resources/subscribe", params.into());
         }
-        Ok(())
     }
 
-    pub(super) fn ask_list(&mut self, list: List) -> Result<(), String> {
+    /// What does not fit any more is told and left: a backend must not fail for having too many subscribers.
+    fn restore_one(&mut self, restore: OwnRequest, method: &'static str, params: Bytes) {
+        let id = self.pending.next_id();
+        if self.ask_own(restore, self.next_kind(), method, Some(params)).is_err() {
+            self.pending.take(id);
+            tracing::warn!(backend = %self.start.id, method, "could not be set again after the start");
+        }
+    }
+
+    pub(super) fn ask_list(&mut self, myself: &ActorRef<BackendMessage>, list: List) -> Result<(), String> {
         match self.listing.begin(list) {
-            Some(params) => self.ask_own(OwnRequest::Page(list), self.next_kind(), list.method(), params),
+            Some(params) => self.ask_page(myself, list, params),
             None => {
                 self.stale.insert(list);
                 Ok(())
             }
         }
+    }
+
+    fn ask_page(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        list: List,
+        params: Option<Bytes>,
+    ) -> Result<(), String> {
+        let id = self.pending.next_id();
+        myself.send_after(PAGE_DEADLINE, move || BackendMessage::PageDue { id });
+        self.ask_own(OwnRequest::Page(list), self.next_kind(), list.method(), params)
+    }
+
+    /// A page that does not come ends its list as an error would.
+    pub(super) fn page_is_late(&mut self, myself: &ActorRef<BackendMessage>, id: u64) -> Result<(), String> {
+        let Some(list) = self.pending.page(id) else { return Ok(()) };
+        self.pending.take(id);
+        self.page(myself, list, &Body::Error(Bytes::from_static(LATE)))
     }
 
     pub(super) fn page(
@@ -98,14 +144,26 @@ impl Incarnation {
         let before = self.catalogue.list(list).to_vec();
         let start_id = self.start.id.clone();
         if let Some(params) = self.listing.page(list, answer, &mut self.catalogue, &start_id) {
-            return self.ask_own(OwnRequest::Page(list), self.next_kind(), list.method(), Some(params));
+            return self.ask_page(myself, list, Some(params));
+        }
+        if is_failure(answer) {
+            self.stale.insert(list);
+            self.refresh_after(myself, REFRESH_RETRY);
         }
         if self.phase == Phase::Ready && self.catalogue.list(list) != before {
             (self.start.report)(Report::Changed(Arc::new(self.catalogue.clone())));
         }
         if self.stale.contains(&list) {
-            self.refresh_soon(myself);
+            self.refresh_after(myself, REFRESH_PAUSE);
         }
         self.ready_if_listed()
     }
+}
+
+/// What stands for a page that did not come.
+const LATE: &[u8] = br#"{"code":-32603,"message":"no answer in time"}"#;
+
+/// A backend that does not know the method has an empty list; any other error is worth another try.
+fn is_failure(answer: &Body) -> bool {
+    matches!(answer, Body::Error(error) if code_of(error) != METHOD_NOT_FOUND)
 }

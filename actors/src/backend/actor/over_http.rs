@@ -37,7 +37,7 @@ impl Incarnation {
                     connection.open_stream();
                 }
             }
-            Incoming::StreamReady if self.phase == Phase::Accepting => return self.list_all(),
+            Incoming::StreamReady if self.phase == Phase::Accepting => return self.list_all(myself),
             Incoming::StreamReady => {}
             Incoming::NotSent { what, why } => return self.not_sent(what, why),
             Incoming::SessionGone { what, .. } => self.session_gone(myself, what),
@@ -47,7 +47,7 @@ impl Incarnation {
                 let why = said.map_or_else(|| why.clone(), |said| format!("{why}: {said}"));
                 let make: fn(String) -> Lost = match executed {
                     Executed::No => Lost::Refused,
-                    Executed::Possibly => Lost::Unknown,
+                    Executed::Possibly => Lost::Failed,
                 };
                 return self.failed(what, make, why);
             }

@@ -5,14 +5,16 @@ use crate::backend::Lost;
 use crate::backend::catalogue::List;
 use crate::backend::pending::{OwnRequest, Waiter};
 use crate::gate::Permit;
-use crate::limits::REFRESH_PAUSE;
+use crate::limits::{BACKEND_IN_FLIGHT, LIGHT_ANSWER_BYTES, MAX_METHOD_BYTES, REFRESH_PAUSE};
+use crate::wire::codes::{ErrorObject, INTERNAL_ERROR};
 use crate::wire::envelope::{self, Body, Message};
 use crate::wire::frame::Frame;
-use crate::wire::skim;
 use crate::wire::splice::{set_member, splice};
 use crate::wire::write;
+use crate::wire::{skim, strict};
 use bytes::Bytes;
 use ractor::ActorRef;
+use std::time::Duration;
 
 impl Incarnation {
     pub(super) fn frame(
@@ -24,10 +26,7 @@ impl Incarnation {
         self.silent_timeouts = 0;
         match frame {
             Frame::Line(line) => self.message(myself, &line, place),
-            Frame::TooLong { prefix, len } => {
-                self.too_long(&prefix, len);
-                Ok(())
-            }
+            Frame::TooLong { prefix, len } => self.too_long(myself, &prefix, len),
         }
     }
 
@@ -38,15 +37,22 @@ impl Incarnation {
         place: Permit,
     ) -> Result<(), String> {
         match envelope::read_backend(line) {
-            Some(Message::Response { id, body }) => self.response(myself, &id, body),
+            Some(Message::Response { id, body }) => {
+                let body = match body {
+                    Body::Result(result) => Body::Result(alone(line, result)),
+                    Body::Error(error) => Body::Error(alone(line, error)),
+                };
+                self.response(myself, &id, body, place)
+            }
             Some(Message::Notification { method, params }) => {
                 self.flood.note(&self.start.id, place);
-                self.notification(myself, &method, params);
+                self.notification(myself, &method, params.map(|params| alone(line, params)));
                 Ok(())
             }
             Some(Message::Request { id, method, params }) => {
                 self.flood.note(&self.start.id, place);
-                self.request(myself, id, &method, params)
+                let id = Bytes::copy_from_slice(&id);
+                self.request(myself, id, &method, params.map(|params| alone(line, params)))
             }
             None => self.batch_or_noise(myself, line, place),
         }
@@ -60,16 +66,26 @@ impl Incarnation {
         place: Permit,
     ) -> Result<(), String> {
         let mut parts = Vec::new();
-        let is_batch = skim::elements(line, |range| parts.push(line.slice(range))).is_some();
+        let is_batch = skim::elements(line, |range| {
+            // One more than there can be answers shows that it is none.
+            if parts.len() <= BACKEND_IN_FLIGHT {
+                parts.push(line.slice(range));
+            }
+        });
+        let is_batch = is_batch.is_some() && parts.len() <= BACKEND_IN_FLIGHT;
         if !is_batch || parts.iter().any(|part| part.first() != Some(&b'{')) {
             self.flood.note(&self.start.id, place);
             self.noise(line);
             return Ok(());
         }
+        let mut place = Some(place);
         for part in &parts {
             if let Some(Message::Response { id, body }) = envelope::read_backend(part) {
-                self.response(myself, &id, body)?;
+                self.take_response(myself, &id, body, &mut place)?;
             }
+        }
+        if let Some(place) = place {
+            self.flood.note(&self.start.id, place);
         }
         Ok(())
     }
@@ -83,17 +99,27 @@ impl Incarnation {
         }
     }
 
-    pub(super) fn too_long(&mut self, prefix: &[u8], len: usize) {
+    pub(super) fn too_long(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        prefix: &[u8],
+        len: usize,
+    ) -> Result<(), String> {
         let why = format!(
             "answered with {len} bytes on one line, more than the limit of {}",
             self.start.link.max_line
         );
         tracing::warn!(backend = %self.start.id, len, "a line is longer than the limit and was skipped");
-        // The prefix is cut, so the envelope cannot be read whole; the id stands before the body in practice.
-        let id = envelope_id_in(prefix).and_then(|raw| envelope::our_id(&raw));
-        if let Some(Waiter::Flow(flow)) = id.and_then(|id| self.pending.take(id)) {
-            flow.answer(Err(Lost::Unknown(why)));
+        match id_before_cut(prefix).and_then(|id| self.pending.take(id)) {
+            Some(Waiter::Flow(flow)) => flow.answer(Err(Lost::Failed(why))),
+            Some(Waiter::Own(OwnRequest::Page(list))) => {
+                let error = ErrorObject::new(INTERNAL_ERROR, why).into_bytes();
+                return self.page(myself, list, &Body::Error(error));
+            }
+            Some(Waiter::Own(OwnRequest::Initialize)) => return Err(why),
+            Some(Waiter::Own(OwnRequest::Restore(_)) | Waiter::Zombie) | None => {}
         }
+        Ok(())
     }
 
     pub(super) fn response(
@@ -101,6 +127,18 @@ impl Incarnation {
         myself: &ActorRef<BackendMessage>,
         id: &[u8],
         body: Body,
+        place: Permit,
+    ) -> Result<(), String> {
+        self.take_response(myself, id, body, &mut Some(place))
+    }
+
+    /// Takes an answer. One that nobody waits for uses up the line's place, as a flood of them would.
+    fn take_response(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        id: &[u8],
+        body: Body,
+        place: &mut Option<Permit>,
     ) -> Result<(), String> {
         let ours = envelope::our_id(id);
         // An empty answer ends a call, which would wait for nothing; to what the gate itself asks it is noise, such as a
@@ -109,6 +147,9 @@ impl Incarnation {
         let ours = ours.filter(|id| !is_empty || self.pending.flow(*id).is_some());
         let Some(waiter) = ours.and_then(|id| self.pending.take(id)) else {
             self.noise(id);
+            if let Some(place) = place.take() {
+                self.flood.note(&self.start.id, place);
+            }
             return Ok(());
         };
         match waiter {
@@ -120,7 +161,7 @@ impl Incarnation {
                 flow.answer(Ok(body));
                 Ok(())
             }
-            Waiter::Own(OwnRequest::Initialize) => self.initialized(&body),
+            Waiter::Own(OwnRequest::Initialize) => self.initialized(myself, &body),
             Waiter::Own(OwnRequest::Page(list)) => self.page(myself, list, &body),
             Waiter::Own(OwnRequest::Restore(method)) => {
                 if let Body::Error(error) = body {
@@ -143,6 +184,9 @@ impl Incarnation {
         params: Option<Bytes>,
     ) {
         let front = self.start.front.clone();
+        if method.len() > MAX_METHOD_BYTES {
+            return self.noise(&method.as_bytes()[..MAX_METHOD_BYTES]);
+        }
         match method {
             "notifications/progress" => self.progress(params),
             "notifications/message" => {
@@ -181,6 +225,10 @@ impl Incarnation {
         if !self.start.is_one_of_several || params.first() != Some(&b'{') {
             return params;
         }
+        if strict::check(&params).is_err() {
+            // A name that stands twice could be read as another server's.
+            return Bytes::from_static(b"{}");
+        }
         let own = skim::member(&params, "logger").and_then(|range| skim::string(&params[range]));
         let name = own.map_or_else(|| self.start.id.to_string(), |own| format!("{}/{own}", self.start.id));
         let mut raw = Vec::new();
@@ -191,23 +239,23 @@ impl Incarnation {
     pub(super) fn changed(&mut self, myself: &ActorRef<BackendMessage>, lists: &[List]) {
         if self.phase == Phase::Ready || self.phase == Phase::Listing {
             self.stale.extend(lists);
-            self.refresh_soon(myself);
+            self.refresh_after(myself, REFRESH_PAUSE);
         }
     }
 
     /// Many notices, one refresh.
-    pub(super) fn refresh_soon(&mut self, myself: &ActorRef<BackendMessage>) {
+    pub(super) fn refresh_after(&mut self, myself: &ActorRef<BackendMessage>, pause: Duration) {
         if !self.refresh_is_due {
             self.refresh_is_due = true;
-            myself.send_after(REFRESH_PAUSE, || BackendMessage::RefreshDue);
+            myself.send_after(pause, || BackendMessage::RefreshDue);
         }
     }
 
-    pub(super) fn refresh(&mut self) -> Result<(), String> {
+    pub(super) fn refresh(&mut self, myself: &ActorRef<BackendMessage>) -> Result<(), String> {
         self.refresh_is_due = false;
         for list in std::mem::take(&mut self.stale) {
             if self.catalogue.can(&[list.capability()]) {
-                self.ask_list(list)?;
+                self.ask_list(myself, list)?;
             }
         }
         Ok(())
@@ -227,15 +275,36 @@ impl Incarnation {
     }
 }
 
-/// The raw id in the cut beginning of a response.
-fn envelope_id_in(prefix: &[u8]) -> Option<Vec<u8>> {
-    let at = memchr::memmem::find(prefix, b"\"id\":")? + 5;
-    let rest = prefix.get(at..)?;
-    let digits: Vec<u8> = rest
-        .iter()
-        .copied()
-        .skip_while(|b| matches!(b, b' ' | b'"'))
-        .take_while(u8::is_ascii_digit)
-        .collect();
-    (!digits.is_empty()).then_some(digits)
+/// Our id of a response whose line was cut: a member of its own before the cut, in a message without a method. An id
+/// further in is content.
+fn id_before_cut(prefix: &[u8]) -> Option<u64> {
+    let (mut id, mut has_method) = (None, false);
+    // The text ends in the middle of a member, so this says "not an object"; the members before have been seen.
+    let _ = skim::members(prefix, |key, value| match &prefix[key] {
+        b"id" => id = envelope::our_id(&prefix[value]),
+        b"method" => has_method = true,
+        _ => {}
+    });
+    id.filter(|_| !has_method)
+}
+
+/// A small part of a large line in memory of its own: kept as a slice it would keep the whole line.
+fn alone(line: &Bytes, part: Bytes) -> Bytes {
+    if line.len() > LIGHT_ANSWER_BYTES && part.len() < line.len() / 2 {
+        return Bytes::copy_from_slice(&part);
+    }
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_id_of_the_message_itself_counts() {
+        assert_eq!(id_before_cut(br#"{"jsonrpc":"2.0","id":7,"result":{"a":[1,2"#), Some(7));
+        assert_eq!(id_before_cut(br#"{"jsonrpc":"2.0","method":"n","params":{"id":7,"x":"#), None);
+        assert_eq!(id_before_cut(br#"{"result":{"content":[],"id":7},"more":"#), None);
+        assert_eq!(id_before_cut(br#"{"id":7,"method":"n","params":{"#), None);
+    }
 }

@@ -32,7 +32,7 @@ impl Incarnation {
         if self.send(Kind::Request(id), request(id, method, sent_params)).is_err()
             && let Some(Waiter::Flow(flow)) = self.pending.take(id)
         {
-            flow.answer(Err(Lost::NotSent("it takes no more requests now".into())));
+            flow.answer(Err(Lost::Busy));
         }
     }
 
