@@ -1,6 +1,7 @@
 //! Finds where numbers and identifiers of letters and digits may stand in a text.
 
 use super::limits::{LONGEST_IDENTIFIER, MIN_DENSE_DIGITS, MIN_WORD_DIGITS};
+use super::words;
 
 /// Letters before the first digit of an identifier: an Italian `codice fiscale` has six.
 const MOST_LETTERS_BEFORE: usize = 6;
@@ -27,7 +28,7 @@ impl Place {
 pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
     let mut at = from;
     loop {
-        at += text[at..].iter().position(u8::is_ascii_digit)?;
+        at = words::find_digit(text, at)?;
         if let Some(end) = small_number(text, at) {
             at = end;
             continue;
