@@ -265,7 +265,7 @@ fn run_end(text: &[u8], at: usize) -> usize {
     let mut at = at;
     let (blocks, _) = text[at..].as_chunks::<32>();
     for block in blocks {
-        if block.iter().fold(1, |all, byte| all & is_run(*byte)) == 0 {
+        if block.iter().fold(0, |foreign, byte| foreign | (1 - is_run(*byte))) != 0 {
             break;
         }
         at += 32;
