@@ -89,8 +89,8 @@ fn prose(size: usize) -> String {
 }
 
 fn plain_prose(size: usize) -> String {
-    "A report on 42 regions, each with its own comprehensive budget and a remark on delivery; totals are rounded. "
-        .repeat(size / 110)
+    "The quarterly report lists 42 regions, each with its own budget line and a short remark on delivery dates. "
+        .repeat(size / 107)
 }
 
 fn image(size: usize) -> String {

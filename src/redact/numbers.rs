@@ -72,7 +72,7 @@ fn stands_alone(text: &[u8], end: usize, day: bool) -> bool {
             let behind = 1 + usize::from(separates(byte(1)));
             let month =
                 || text.get(end + behind..).is_some_and(|rest| super::dates::month_word(rest).is_some());
-            !byte(behind).is_ascii_digit() && !(day && month())
+            !(byte(behind).is_ascii_digit() || day && month())
         }
         _ => true,
     }
