@@ -24,6 +24,7 @@ fn main() {
     let size = 8_000_000;
     run(&redactor, "records as JSON in a text block", &in_text_block(&records(size, mixed_record)));
     run(&redactor, "clean prose", &Value::from(prose(size)).to_string());
+    run(&redactor, "clean prose, hardly a number", &Value::from(plain_prose(size)).to_string());
     run(&redactor, "image", &image(size));
     for (name, text) in hostile(size) {
         run(&redactor, name, &text);
@@ -85,6 +86,11 @@ fn in_text_block(json: &str) -> String {
 fn prose(size: usize) -> String {
     "The quarterly report lists 12 regions, 340 stores and 5 warehouses; growth was 3.5 % in 2026. "
         .repeat(size / 95)
+}
+
+fn plain_prose(size: usize) -> String {
+    "The quarterly report lists 42 regions, each with its own budget line and a short remark on delivery dates. "
+        .repeat(size / 107)
 }
 
 fn image(size: usize) -> String {

@@ -157,11 +157,8 @@ fn meant_as(character: char) -> Option<Reading> {
 
 /// Whether any character may read differently.
 pub(super) fn differs(text: &[u8]) -> bool {
-    if memchr::memchr3(b'%', b'&', b'\\', text).is_some() {
-        let codes = memchr::memchr3_iter(b'%', b'&', b'\\', text);
-        if codes.into_iter().any(|at| code(&text[at..]).is_some()) {
-            return true;
-        }
+    if has_code(text) {
+        return true;
     }
     if text.is_ascii() {
         return false;
@@ -186,6 +183,35 @@ pub(super) fn differs(text: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Whether a code stands anywhere in the text. A percent sign or backslash alone is common and settled by vector code.
+fn has_code(text: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(pairs) = text.get(at..).and_then(|rest| rest.first_chunk::<{ CODE_BLOCK + 1 }>()) {
+        let following = pairs[1..].iter();
+        let likely =
+            pairs.iter().zip(following).fold(0, |seen, (sign, next)| seen | starts_code(*sign, *next));
+        if likely != 0 && (at..at + CODE_BLOCK).any(|at| code(&text[at..]).is_some()) {
+            return true;
+        }
+        at += CODE_BLOCK;
+    }
+    (at..text.len()).any(|at| code(&text[at..]).is_some())
+}
+
+/// Bytes that are asked at once whether a code starts with one of them.
+const CODE_BLOCK: usize = 64;
+
+/// 1 where a sign and the byte behind it may start a code.
+#[inline]
+fn starts_code(sign: u8, next: u8) -> u8 {
+    let letter = (next | 0x20).wrapping_sub(b'a');
+    let digit = u8::from(next.wrapping_sub(b'0') < 10);
+    let percent = u8::from(sign == b'%') & (digit | u8::from(letter < 6));
+    let entity = u8::from(sign == b'&') & (u8::from(next == b'#') | u8::from(letter < 26));
+    let backslash = u8::from(sign == b'\\') & (u8::from(next == b'u') | u8::from(next == b'x'));
+    percent | entity | backslash
 }
 
 /// Whether a character is worth a copy of the text: full stops and commas of East Asian text are not.

@@ -23,6 +23,7 @@ mod keys;
 pub mod labels;
 mod lex;
 pub mod limits;
+mod masks;
 mod media;
 mod numbers;
 pub mod output_schema;

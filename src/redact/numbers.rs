@@ -1,6 +1,7 @@
 //! Finds where numbers and identifiers of letters and digits may stand in a text.
 
 use super::limits::{LONGEST_IDENTIFIER, MIN_DENSE_DIGITS, MIN_WORD_DIGITS};
+use super::words;
 
 /// Letters before the first digit of an identifier: an Italian `codice fiscale` has six.
 const MOST_LETTERS_BEFORE: usize = 6;
@@ -27,7 +28,7 @@ impl Place {
 pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
     let mut at = from;
     loop {
-        at += text[at..].iter().position(u8::is_ascii_digit)?;
+        at = words::find_digit(text, at)?;
         if let Some(end) = small_number(text, at) {
             at = end;
             continue;
@@ -42,32 +43,39 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
 }
 
 /// The end of a number of up to five digits that stands alone, as most numbers in prose do: no letter touches it, and
-/// neither more digits nor a month follow.
+/// neither more digits nor a month follow. A fraction of up to three digits is such a number too.
 fn small_number(text: &[u8], at: usize) -> Option<usize> {
-    let mut end = at + 1;
-    while text.get(end).is_some_and(u8::is_ascii_digit) {
-        end += 1;
-        if end - at >= MIN_DENSE_DIGITS {
-            return None;
-        }
-    }
     if at > 0 && text[at - 1].is_ascii_alphabetic() {
         return None;
     }
-    let day = end - at <= 2;
-    let follows = text.get(end).copied().unwrap_or(b'\n');
-    let then = text.get(end + 1).copied().unwrap_or(b'\n');
-    let alone = match follows {
-        b'A'..=b'Z' | b'a'..=b'z' => false,
-        b',' => !day || then != b' ',
-        b' ' | b'-' | b'.' | b'/' | b'(' | b')' => {
-            !(then.is_ascii_digit()
-                || matches!(then, b' ' | b'-' | b'.' | b'/' | b'(' | b')')
-                || day && then.is_ascii_alphabetic())
+    let end = digits_end(&text[..text.len().min(at + MIN_DENSE_DIGITS)], at);
+    if end - at >= MIN_DENSE_DIGITS {
+        return None;
+    }
+    if end - at <= 2 && text.get(end) == Some(&b'.') {
+        let fraction_end = digits_end(&text[..text.len().min(at + 4)], end + 1);
+        if fraction_end > end + 1 {
+            return stands_alone(text, fraction_end, true).then_some(fraction_end);
+        }
+    }
+    stands_alone(text, end, end - at <= 2).then_some(end)
+}
+
+/// Whether nothing that may belong to a number follows its end; a `day` has a month behind it.
+fn stands_alone(text: &[u8], end: usize, day: bool) -> bool {
+    let byte = |offset: usize| text.get(end + offset).copied().unwrap_or(b'\n');
+    let separates = |byte: u8| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')');
+    match byte(0) {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => false,
+        b',' if !day || byte(1) != b' ' => true,
+        separator if separator == b',' || separates(separator) => {
+            let behind = 1 + usize::from(separates(byte(1)));
+            let month =
+                || text.get(end + behind..).is_some_and(|rest| super::dates::month_word(rest).is_some());
+            !(byte(behind).is_ascii_digit() || day && month())
         }
         _ => true,
-    };
-    alone.then_some(end)
+    }
 }
 
 /// Where the digits that start at `start` end.
@@ -162,6 +170,14 @@ mod tests {
         let place = next(b"id S1234567D", 0, 0);
         assert_eq!(place, Some(Place { word: Some(3), digit: 4, dense: true }));
         assert_eq!(next(b"in 2026 and 17", 0, 0), None);
+        assert_eq!(next(b"12 boxes, was 3.5 % in 2026. Then 9.99, or 12. It", 0, 0), None);
+        for date in
+            ["was 3.5.88", "on 3. April", "5 May", "1.1.1.1", "3.5 12345", "on 12, 1988", "in 2026. 12"]
+        {
+            let text = format!("it is {date}");
+            let dense = next(text.as_bytes(), 0, 0).is_some_and(|place| place.dense);
+            assert!(dense, "{date}");
+        }
         assert_eq!(next(b"DE89 3704", 0, 0).unwrap().word, Some(0));
         assert_eq!(next(b"12345678Z", 0, 0).unwrap().word, Some(0));
         assert_eq!(next(b"born 12 March 1988", 0, 0), Some(Place { word: None, digit: 5, dense: true }));

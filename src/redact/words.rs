@@ -19,6 +19,14 @@ pub(super) fn first_of(word: Word, a: u8, b: u8) -> usize {
     (found.trailing_zeros() / 8) as usize
 }
 
+/// Where in the word the first digit is; 8 if nowhere.
+fn first_digit_of(word: Word) -> usize {
+    let distance = u64::from_le_bytes(word) ^ (ONES * u64::from(b'0'));
+    // The lowest marked byte is exact here too.
+    let found = distance.wrapping_sub(ONES * 10) & !distance & HIGHS;
+    (found.trailing_zeros() / 8) as usize
+}
+
 /// The eight bytes at `at`, if there are as many.
 pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
     bytes.get(at..at + 8)?.first_chunk().copied()
@@ -38,9 +46,22 @@ pub(super) fn find(bytes: &[u8], from: usize, a: u8, b: u8) -> Option<usize> {
     memchr::memchr2(a, b, &bytes[at..]).map(|offset| at + offset)
 }
 
+/// Where the first digit at or after `from` is.
+pub(super) fn find_digit(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(word) = word_at(bytes, at) {
+        let offset = first_digit_of(word);
+        if offset < 8 {
+            return Some(at + offset);
+        }
+        at += 8;
+    }
+    bytes[at..].iter().position(u8::is_ascii_digit).map(|offset| at + offset)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{find, find_digit};
     use proptest::prelude::{prop_assert_eq, proptest};
 
     proptest! {
@@ -49,6 +70,16 @@ mod tests {
             let from = from.min(bytes.len());
             let expected = bytes[from..].iter().position(|byte| matches!(byte, 3 | 200)).map(|offset| from + offset);
             prop_assert_eq!(find(&bytes, from, 3, 200), expected);
+        }
+
+        #[test]
+        fn the_first_digit_is_found(
+            bytes in proptest::collection::vec(proptest::prelude::prop_oneof![b'-'..=b'@', 0u8..=255], 0..80),
+            from in 0usize..80
+        ) {
+            let from = from.min(bytes.len());
+            let expected = bytes[from..].iter().position(u8::is_ascii_digit).map(|offset| from + offset);
+            prop_assert_eq!(find_digit(&bytes, from), expected);
         }
 
         #[test]

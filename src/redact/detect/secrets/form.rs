@@ -1,6 +1,7 @@
 //! Secrets with a recognisable form.
 
 use super::{Found, Secret};
+use crate::redact::masks::{self, BLOCK};
 use crate::redact::window::Span;
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
@@ -10,7 +11,7 @@ static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BE
 static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 
 /// Shortest run of letters, digits, `_`, `-` and `.` that is looked at.
-const SHORTEST_RUN: usize = 12;
+const SHORTEST_RUN: usize = masks::ROW;
 /// Longest user name and password in a URL.
 const LONGEST_CREDENTIALS: usize = 256;
 
@@ -194,8 +195,8 @@ impl Alphabet {
     }
 }
 
-/// The runs of at least twelve letters, digits, `_`, `-` and `.` in a text. It looks at one byte of twelve where the
-/// text has shorter words.
+/// The runs of at least twelve letters, digits, `_`, `-` and `.` in a text. Long texts are searched by vector code;
+/// of short ones one byte of twelve is looked at where they have shorter words.
 pub(in crate::redact) fn long_runs(text: &[u8]) -> LongRuns<'_> {
     LongRuns { text, start: 0 }
 }
@@ -212,7 +213,7 @@ impl Iterator for LongRuns<'_> {
     #[inline]
     fn next(&mut self) -> Option<Span> {
         let text = self.text;
-        let mut start = self.start;
+        let mut start = skip_short_runs(text, self.start);
         loop {
             let first_end = start + SHORTEST_RUN;
             if first_end > text.len() {
@@ -232,18 +233,46 @@ impl Iterator for LongRuns<'_> {
     }
 }
 
+/// Where the next long run starts, or a place before it, up to which there is none. No run goes on at `start`.
+fn skip_short_runs(text: &[u8], start: usize) -> usize {
+    let rest = &text[start..];
+    if rest.len() < 2 * BLOCK {
+        return start;
+    }
+    let blocks = rest.as_chunks::<BLOCK>().0;
+    let mut first = masks::mask(&blocks[0], is_roughly_run);
+    for (index, pair) in blocks.windows(2).enumerate() {
+        let second = masks::mask(&pair[1], is_roughly_run);
+        if masks::row(first, second).is_some()
+            && let Some(offset) = masks::row(masks::mask(&pair[0], is_run), masks::mask(&pair[1], is_run))
+        {
+            return start + index * BLOCK + offset;
+        }
+        first = second;
+    }
+    start + (blocks.len() - 1) * BLOCK
+}
+
+/// 1 for what belongs to a run and more signs, but neither spaces nor commas: one comparison is enough for most text.
+#[inline]
+fn is_roughly_run(byte: u8) -> u8 {
+    u8::from(byte >= b'-')
+}
+
+/// 1 for what belongs to a run, by arithmetic that vector code has.
+#[inline]
+fn is_run(byte: u8) -> u8 {
+    let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+    let digit = u8::from(byte.wrapping_sub(b'0') < 10);
+    letter | digit | u8::from(byte == b'_') | u8::from(byte == b'-') | u8::from(byte == b'.')
+}
+
 /// Where a run that `at` lies in ends. Whole blocks are judged by vector code, since media are long.
 fn run_end(text: &[u8], at: usize) -> usize {
     let mut at = at;
     let (blocks, _) = text[at..].as_chunks::<32>();
     for block in blocks {
-        let foreign = block.iter().fold(0u8, |foreign, byte| {
-            let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
-            let digit = u8::from(byte.wrapping_sub(b'0') < 10);
-            let sign = u8::from(*byte == b'_') | u8::from(*byte == b'-') | u8::from(*byte == b'.');
-            foreign | (1 - (letter | digit | sign))
-        });
-        if foreign != 0 {
+        if block.iter().fold(0, |foreign, byte| foreign | (1 - is_run(*byte))) != 0 {
             break;
         }
         at += 32;
@@ -367,5 +396,41 @@ fn connections(text: &[u8], found: &mut Vec<Found>) {
             span: Span { start: at - credentials.len(), end: at },
             secret: Secret::Connection,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHORTEST_RUN, is_run, long_runs};
+    use crate::redact::window::Span;
+    use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
+
+    proptest! {
+        #[test]
+        fn long_runs_are_those_of_a_plain_search(
+            pieces in proptest::collection::vec(
+                prop_oneof![4 => (1usize..30).prop_map(Some), 3 => Just(None)], 0..60
+            )
+        ) {
+            let text: Vec<u8> =
+                pieces.iter().flat_map(|piece| piece.map_or(vec![b' '], |length| vec![b'a'; length])).collect();
+            let mut expected = Vec::new();
+            let mut start = 0;
+            for part in text.split(|byte| is_run(*byte) == 0) {
+                if part.len() >= SHORTEST_RUN {
+                    expected.push(Span { start, end: start + part.len() });
+                }
+                start += part.len() + 1;
+            }
+            prop_assert_eq!(long_runs(&text).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn arithmetic_and_table_agree() {
+        for byte in 0..=255 {
+            assert_eq!(is_run(byte) == 1, super::RUN[usize::from(byte)], "{byte}");
+            assert!(is_run(byte) <= super::is_roughly_run(byte), "{byte}");
+        }
     }
 }
