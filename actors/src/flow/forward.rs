@@ -64,6 +64,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// This failure of a request of which an earlier attempt left and has no answer (`left` says why).
+    fn after(self, left: Option<String>) -> Self {
+        match (self, left) {
+            (Failure::Away(_) | Failure::Busy | Failure::Refused(_), Some(why)) => Failure::Unknown(why),
+            (failure, _) => failure,
+        }
+    }
+
     /// The error for the client; `id` is the backend's.
     pub(super) fn error(&self, id: &str) -> Bytes {
         let (message, outcome, retryable) = match self {
@@ -126,13 +134,10 @@ pub(super) async fn forward(
         machine.settings.backend_timeouts.get(request.backend).copied().unwrap_or(Duration::from_secs(30));
     let mut beyond = 0;
     let mut failure = Failure::Away("it did not come up".into());
+    // Why an earlier attempt has no answer, if one left: then "not forwarded" is not true of the request any more.
+    let mut left = None;
     for _ in 0..ATTEMPTS {
-        let handle = match up(machine, request, beyond, timeout).await {
-            Ok(handle) => handle,
-            // What is known of an earlier attempt says more: it may have been executed.
-            Err(_) if matches!(failure, Failure::Unknown(_)) => return Err(failure),
-            Err(away) => return Err(away),
-        };
+        let handle = up(machine, request, beyond, timeout).await.map_err(|away| away.after(left.clone()))?;
         beyond = handle.generation;
         let number = machine.next_number();
         let activity = Activity::default();
@@ -145,17 +150,20 @@ pub(super) async fn forward(
         );
         let answer = match sent {
             Ok(answer) => answer,
-            Err(AskError::Busy) => return Err(Failure::Busy),
+            Err(AskError::Busy) => return Err(Failure::Busy.after(left)),
             Err(_) => continue,
         };
         whereabouts.sent = Some((handle.clone(), number));
         failure = match wait(answer, &handle, &activity, timeout).await {
             Some(Ok(body)) => return Ok(body),
             Some(Err(Lost::NotSent(why))) => Failure::Away(why),
-            Some(Err(Lost::Refused(why))) => return Err(Failure::Refused(why)),
+            Some(Err(Lost::Refused(why))) => return Err(Failure::Refused(why).after(left)),
             Some(Err(Lost::Failed(why))) => return Err(Failure::Failed(why)),
-            Some(Err(Lost::Busy)) => return Err(Failure::Busy),
-            Some(Err(Lost::Unknown(why))) if request.may_repeat => Failure::Unknown(why),
+            Some(Err(Lost::Busy)) => return Err(Failure::Busy.after(left)),
+            Some(Err(Lost::Unknown(why))) if request.may_repeat => {
+                left = Some(why.clone());
+                Failure::Unknown(why)
+            }
             Some(Err(Lost::Unknown(why))) => return Err(Failure::Unknown(why)),
             None => {
                 handle.timed_out(number);
@@ -164,7 +172,7 @@ pub(super) async fn forward(
         };
         whereabouts.sent = None;
     }
-    Err(failure)
+    Err(failure.after(left))
 }
 
 /// The handle of an incarnation newer than `beyond`, as soon as there is one. A parked backend fails at once.
@@ -227,5 +235,22 @@ async fn wait(
         if now >= end || due <= now {
             return None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_left_once_is_never_called_not_forwarded() {
+        let left = || Some("exited with code 1".to_owned());
+        let unknown = Failure::Unknown("exited with code 1".into());
+        for later in [Failure::Away("parked".into()), Failure::Busy, Failure::Refused("HTTP 403".into())] {
+            assert_eq!(later.after(left()), unknown);
+        }
+        assert_eq!(Failure::Busy.after(None), Failure::Busy);
+        let failed = Failure::Failed("HTTP 500".into());
+        assert_eq!(failed.after(left()), Failure::Failed("HTTP 500".into()));
     }
 }

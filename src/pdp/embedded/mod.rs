@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::strict::{StrictError, Strings, read_object};
+use super::strict::{Strings, read_object};
 use super::trace::Trace;
 use crate::policy::catalogue::CatalogueError;
 use crate::policy::model::{Action, Phase};
@@ -14,7 +14,6 @@ use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
 use callgate_actors::ports::{Decide, Decision, Verdict};
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Stands in `evaluated_policies` when no policy spoke.
@@ -61,18 +60,16 @@ impl EmbeddedPdp {
         &self.engine
     }
 
-    fn judged(&self, arguments: Option<&[u8]>) -> Result<Judged<'_>, StrictError> {
+    /// An error says why nothing can be decided; then the call is denied.
+    fn judged(&self, arguments: Option<&[u8]>) -> Result<Judged<'_>, String> {
         let Some(arguments) = arguments.filter(|json| json.trim_ascii() != b"null") else {
             return Ok(Judged { matched: Vec::new(), masked: None });
         };
         let mut texts = Texts::with_capacity(arguments.len());
-        read_object(arguments, &mut texts)?;
-        let (masked, counts) = match self.redactor.scan(arguments) {
-            Ok(scan) => (scan.json, scan.masked),
-            // The strict reader has read it, so this does not occur; nothing is masked then.
-            Err(_) => (None, BTreeMap::new()),
-        };
-        Ok(Judged { matched: self.engine.judge(&texts, &counts, Phase::Request), masked })
+        read_object(arguments, &mut texts).map_err(|error| error.to_string())?;
+        let scan = self.redactor.scan(arguments).map_err(|fault| fault.to_string())?;
+        let matched = self.engine.judge(&texts, &scan.masked, Phase::Request);
+        Ok(Judged { matched, masked: scan.json })
     }
 }
 
