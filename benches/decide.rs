@@ -18,7 +18,7 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let pdp = EmbeddedPdp::new().expect("the catalogue is sound");
+    let pdp = EmbeddedPdp::shipped().expect("the catalogue is sound");
     pdp.warm();
     println!(
         "{:<34} {:>9} {:>9} {:>9} {:>9} {:>8}  verdict",

@@ -15,4 +15,6 @@ pub mod response_plane;
 pub mod secret;
 pub mod settings;
 mod signals;
+pub mod store;
+pub mod strict;
 pub mod wiring;

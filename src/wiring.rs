@@ -5,6 +5,7 @@ use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
+use crate::policy::authority::{Authority, PolicySet};
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
@@ -52,13 +53,14 @@ type CheckOutput = crate::pdp::axonflow::CheckOutput;
 fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let engine = EmbeddedPdp::with_posture(settings.posture.clone()).map_err(|error| {
+            let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
                 Fault::failure(
                     format!("the embedded policies cannot be used: {error}"),
                     "report this build as broken",
                 )
             })?;
-            Ok((Arc::new(engine), None))
+            let authority = Arc::new(Authority::new(set));
+            Ok((Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone())), None))
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {

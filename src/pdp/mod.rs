@@ -4,6 +4,5 @@
 
 pub mod axonflow;
 pub mod embedded;
-mod strict;
 mod text;
 mod trace;

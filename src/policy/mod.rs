@@ -1,5 +1,5 @@
 //! The policies: what they are ([`model`]), the shipped ones ([`catalogue`]), what a text is understood to do
-//! ([`signal`] and `understand`), what is done about it ([`posture`]), and the [`Engine`] that asks them all.
+//! ([`signal`] and `understand`), what is done about it ([`posture`]), the [`Engine`] that asks them all, and the [`authority`] that keeps what holds now.
 //!
 //! Text is judged as the tool will see it, not as JSON writes it, so that no escape hides anything: every decoded
 //! string and key for itself, what is packed inside them, and the strings together in their order, because a command
@@ -7,6 +7,7 @@
 //!
 //! Pure functions: no actor, no channel; the only clock is the one that ends overrides.
 
+pub mod authority;
 pub mod catalogue;
 mod compile;
 mod confirm;

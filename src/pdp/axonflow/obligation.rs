@@ -5,7 +5,7 @@ use super::answer::reason;
 use super::http::{Post, Reply};
 use super::wire::{CheckInputAnswer, CheckInputRequest, Fulfillment, Obligation};
 use super::{AxonflowPdp, CONNECTOR_TYPE, MAX_BODY_BYTES};
-use crate::pdp::strict::read_object;
+use crate::strict::read_object;
 use bytes::Bytes;
 use std::time::Instant;
 use ureq::http::Uri;

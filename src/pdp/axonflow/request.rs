@@ -3,7 +3,7 @@
 use super::wire::{CallerIdentity, Context, DecideRequest, Target};
 use super::{AxonflowOptions, MAX_BODY_BYTES};
 use crate::canonical::go_json;
-use crate::pdp::strict::read_object;
+use crate::strict::read_object;
 use callgate_actors::call::Call;
 
 /// Who asks; the same in every request.

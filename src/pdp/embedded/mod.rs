@@ -1,19 +1,18 @@
-//! The authority without a network: reads the arguments and asks the policies that come with the program.
+//! The authority without a network: asks the policies that hold now about the arguments of a call.
 
 #[cfg(test)]
 mod tests;
 
-use super::strict::{Strings, read_object};
 use super::trace::Trace;
+use crate::policy::authority::{Authority, Content, Judgement, Matched, PolicySet, Question};
 use crate::policy::catalogue::CatalogueError;
 use crate::policy::model::{Action, Phase};
 use crate::policy::posture::Posture;
-use crate::policy::{Engine, Match, Texts};
-use crate::redact::{CardMatch, Options, Redactor};
 use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
 use callgate_actors::ports::{Decide, Decision, Verdict};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Stands in `evaluated_policies` when no policy spoke.
@@ -23,17 +22,10 @@ const NAMED: usize = 8;
 /// Reasons given.
 const REASONS: usize = 3;
 
-/// Decides by the policies that come with the program.
+/// Decides by the policies of an [`Authority`].
 pub struct EmbeddedPdp {
-    engine: Engine,
-    redactor: Redactor,
-}
-
-/// What the arguments are and what was said of them.
-struct Judged<'a> {
-    matched: Vec<Match<'a>>,
-    /// The arguments with personal data masked, where there was any.
-    masked: Option<Vec<u8>>,
+    authority: Arc<Authority>,
+    agent: String,
 }
 
 impl EmbeddedPdp {
@@ -42,51 +34,34 @@ impl EmbeddedPdp {
     ///
     /// # Errors
     /// A catalogue that cannot be used, which the tests exclude for the shipped one.
-    pub fn new() -> Result<Self, CatalogueError> {
-        Self::with_posture(Posture::default())
+    pub fn shipped() -> Result<Self, CatalogueError> {
+        let set = PolicySet::shipped(Posture::default())?;
+        Ok(Self::new(Arc::new(Authority::new(set)), String::new()))
     }
 
-    /// The shipped catalogue under `posture`.
-    ///
-    /// # Errors
-    /// As [`EmbeddedPdp::new`].
-    pub fn with_posture(posture: Posture) -> Result<Self, CatalogueError> {
-        let precise = Options { card_match: CardMatch::Precise, ..Options::default() };
-        Ok(Self { engine: Engine::shipped(posture)?, redactor: Redactor::new(precise) })
-    }
-
-    /// The engine behind it.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// Decides by `authority` for calls of `agent`.
+    pub fn new(authority: Arc<Authority>, agent: String) -> Self {
+        Self { authority, agent }
     }
 
     /// An error says why nothing can be decided; then the call is denied.
-    fn judged(&self, arguments: Option<&[u8]>) -> Result<Judged<'_>, String> {
-        let Some(arguments) = arguments.filter(|json| json.trim_ascii() != b"null") else {
-            return Ok(Judged { matched: Vec::new(), masked: None });
-        };
-        let mut texts = Texts::with_capacity(arguments.len());
-        read_object(arguments, &mut texts).map_err(|error| error.to_string())?;
-        let scan = self.redactor.scan(arguments).map_err(|fault| fault.to_string())?;
-        let matched = self.engine.judge(&texts, &scan.masked, Phase::Request);
-        Ok(Judged { matched, masked: scan.json })
-    }
-}
-
-impl Strings for Texts {
-    fn key(&mut self, text: &str) {
-        Texts::key(self, text);
-    }
-
-    fn value(&mut self, text: &str) {
-        Texts::value(self, text);
+    fn judged(&self, call: &Call) -> Result<Judgement, String> {
+        self.authority.current().judge(&Question {
+            phase: Phase::Request,
+            content: Content::Json(call.arguments.as_deref().unwrap_or_default()),
+            backend: &call.backend,
+            tool: &call.tool,
+            agent: &self.agent,
+            hints: call.hints,
+            at: call.received_at,
+        })
     }
 }
 
 impl Decide for EmbeddedPdp {
     /// Compiles the policies: some milliseconds.
     fn warm(&self) {
-        self.engine.warm();
+        self.authority.current().warm();
     }
 
     fn is_quick(&self, call: &Call) -> bool {
@@ -101,14 +76,14 @@ impl Decide for EmbeddedPdp {
             reasons: Vec::new(),
             evaluated_policies: vec![RULE_SET.to_owned()],
         };
-        match self.judged(call.arguments.as_deref()) {
-            Ok(judged) if judged.matched.is_empty() => {}
-            Ok(judged) => {
-                let told = judged.matched.iter().filter(|m| m.action != Action::Log);
-                decision.reasons = told.take(REASONS).map(reason).collect();
-                let ids = judged.matched.iter().take(NAMED).map(|m| m.policy.policy_id.clone());
+        match self.judged(call) {
+            Ok(judgement) if judgement.matched.is_empty() => {}
+            Ok(judgement) => {
+                let told = judgement.matched.iter().filter(|m| m.action != Action::Log);
+                decision.reasons = told.take(REASONS).map(Matched::reason).collect();
+                let ids = judgement.matched.iter().take(NAMED).map(|m| m.policy_id.clone());
                 decision.evaluated_policies = ids.collect();
-                decision.verdict = verdict(&judged.matched, judged.masked);
+                decision.verdict = verdict(judgement);
             }
             Err(malformed) => {
                 decision.verdict = Verdict::Deny;
@@ -120,20 +95,15 @@ impl Decide for EmbeddedPdp {
 }
 
 /// Deny wins over approval, approval over redact, redact over warn.
-fn verdict(matched: &[Match<'_>], masked: Option<Vec<u8>>) -> Verdict {
-    match matched.first().map(|m| m.action) {
+fn verdict(judgement: Judgement) -> Verdict {
+    match judgement.action {
         None | Some(Action::Warn | Action::Log) => Verdict::Allow { arguments: None, redact: false },
         Some(Action::Block) => Verdict::Deny,
         Some(Action::RequireApproval) => Verdict::NeedsApproval,
-        Some(Action::Redact) => match masked {
+        Some(Action::Redact) => match judgement.masked {
             Some(json) => Verdict::Allow { arguments: Some(Bytes::from(json)), redact: true },
             // What should be masked and cannot be must not pass.
             None => Verdict::Deny,
         },
     }
-}
-
-/// Names the policy and quotes nothing of the arguments.
-fn reason(matched: &Match<'_>) -> String {
-    format!("{} ({})", matched.policy.name, matched.policy.policy_id)
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-static PDP: LazyLock<EmbeddedPdp> = LazyLock::new(|| EmbeddedPdp::new().expect("the shipped rules compile"));
+static PDP: LazyLock<EmbeddedPdp> =
+    LazyLock::new(|| EmbeddedPdp::shipped().expect("the shipped rules compile"));
 
 fn call_with(arguments: &str) -> Call {
     Call {
@@ -65,9 +66,11 @@ fn the_most_severe_rule_that_blocks_comes_first() {
 #[test]
 fn actions_decide_the_verdict() {
     let of = |actions: &[Action], masked: Option<&str>| {
-        let policy = PDP.engine().policies().next().expect("there is one");
-        let matched: Vec<Match<'_>> = actions.iter().map(|&action| Match { policy, action }).collect();
-        verdict(&matched, masked.map(|json| json.as_bytes().to_vec()))
+        verdict(Judgement {
+            action: actions.first().copied(),
+            masked: masked.map(|json| json.as_bytes().to_vec()),
+            ..Judgement::default()
+        })
     };
     assert!(matches!(of(&[Action::RequireApproval], None), Verdict::NeedsApproval));
     assert!(matches!(of(&[Action::Block, Action::RequireApproval], None), Verdict::Deny));
@@ -122,7 +125,8 @@ fn w38_no_way_of_writing_json_hides_anything() {
 #[test]
 fn w38_newlines_silence_no_sample() {
     let mut lost = Vec::new();
-    for rule in PDP.engine().policies().filter(|policy| !policy.detect.patterns.is_empty()) {
+    let set = PDP.authority.current();
+    for rule in set.engine().policies().filter(|policy| !policy.detect.patterns.is_empty()) {
         if rule.action_request != Action::Block {
             continue;
         }
@@ -237,7 +241,8 @@ fn settings_mask_or_block_personal_data_in_arguments() {
     let decide_with = |action| {
         let posture =
             Posture { actions: [(Class::PersonalData, action)].into_iter().collect(), ..Posture::default() };
-        let pdp = EmbeddedPdp::with_posture(posture).expect("the shipped policies are sound");
+        let set = PolicySet::shipped(posture).expect("the shipped policies are sound");
+        let pdp = EmbeddedPdp::new(Arc::new(Authority::new(set)), "desk".into());
         let mut call = call_with(r#"{"to":"jane@acme.co.id","n":1}"#);
         call.tool = "send".into();
         pdp.decide(&call, Instant::now())

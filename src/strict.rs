@@ -9,7 +9,7 @@ use std::fmt;
 
 /// What is wrong with a JSON object. The texts quote nothing of its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum StrictError {
+pub enum StrictError {
     /// Not an object, although valid so far.
     #[error("not a JSON object")]
     NotAnObject,
@@ -27,7 +27,7 @@ pub(super) enum StrictError {
 }
 
 /// Takes the decoded strings of a document in document order.
-pub(super) trait Strings {
+pub trait Strings {
     /// The key of an object's member.
     fn key(&mut self, text: &str);
     /// A string value.
@@ -42,7 +42,7 @@ impl Strings for () {
 
 /// Reads one JSON object and hands every decoded string to `strings`. The depth allowed is serde_json's own, one
 /// less than [`callgate_actors::limits::MAX_DEPTH`].
-pub(super) fn read_object(json: &[u8], strings: &mut impl Strings) -> Result<(), StrictError> {
+pub fn read_object(json: &[u8], strings: &mut impl Strings) -> Result<(), StrictError> {
     if json.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(StrictError::NotAnObject);
     }
