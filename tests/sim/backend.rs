@@ -5,6 +5,7 @@ use crate::faults::{Fault, Sabotage};
 use crate::invariants::SECRET_DOMAIN;
 use crate::ports::token_in;
 use crate::world::World;
+use callgate_actors::limits::BACKEND_IN_FLIGHT;
 use callgate_actors::ports::Streams;
 use serde_json::{Value, json};
 use std::any::Any;
@@ -75,6 +76,10 @@ impl Park {
         // One pair for each direction: dropping an end is the end of that direction alone.
         let (gate_writes, server_reads) = tokio::io::duplex(PIPE_BYTES);
         let (server_writes, gate_reads) = tokio::io::duplex(PIPE_BYTES);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a server that answers without reading is one of the faults"
+        )]
         let (out, lines) = mpsc::unbounded_channel();
         let life = CancellationToken::new();
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), life.clone());
@@ -177,7 +182,9 @@ impl Server {
         if let Some(call) = state.calls.get_mut(&token) {
             call.arrivals += 1;
         }
-        state.check_arrival(token, self.held);
+        let forgotten =
+            if state.sabotage == Some(Sabotage::PlacesAreForgotten) { BACKEND_IN_FLIGHT } else { 0 };
+        state.check_arrival(token, self.held + forgotten);
         drop(state);
         if self.strikes(Fault::CrashBefore) {
             return self.life.cancel();

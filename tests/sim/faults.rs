@@ -107,13 +107,15 @@ pub(crate) enum Sabotage {
     AnswersVanish,
     /// The healthy backend does not answer.
     HealthyHangs,
+    /// A backend is handed more than it has places for.
+    PlacesAreForgotten,
     /// A backend does not end with its streams.
     BackendStays,
 }
 
 impl Sabotage {
     /// All of them.
-    pub(crate) const ALL: [Sabotage; 9] = [
+    pub(crate) const ALL: [Sabotage; 10] = [
         Sabotage::RedactorPassesAll,
         Sabotage::RowsAreForgotten,
         Sabotage::IntentsAreForgotten,
@@ -122,6 +124,7 @@ impl Sabotage {
         Sabotage::AnswersTwice,
         Sabotage::AnswersVanish,
         Sabotage::HealthyHangs,
+        Sabotage::PlacesAreForgotten,
         Sabotage::BackendStays,
     ];
 
@@ -136,6 +139,7 @@ impl Sabotage {
             Sabotage::RunsTwice => Invariant::NoEffectTwice,
             Sabotage::AnswersTwice | Sabotage::AnswersVanish => Invariant::OneEnding,
             Sabotage::HealthyHangs => Invariant::HealthyUnaffected,
+            Sabotage::PlacesAreForgotten => Invariant::WithinNumbers,
             Sabotage::BackendStays => Invariant::ShutdownLeavesNothing,
         }
         .name()

@@ -72,6 +72,12 @@ fn every_invariant_can_fail() {
 }
 
 #[test]
+#[ignore = "writes the table of docs/reliability.md from the seeds of CI"]
+fn write_the_table() {
+    reliability::write(&seeds(0..8 * SHARD));
+}
+
+#[test]
 #[ignore = "replays CALLGATE_SIM_SEED and shows its log"]
 fn replay() {
     let seed = std::env::var("CALLGATE_SIM_SEED").ok().and_then(|seed| seed.parse().ok());

@@ -85,11 +85,9 @@ impl Decide for SimulatedPdp {
             call.allowed = runs;
         }
         Decision {
-            verdict,
             decision_id: format!("d-{}", call.number),
-            trace_id: String::new(),
             reasons: vec!["simulated".into()],
-            evaluated_policies: Vec::new(),
+            ..Decision::of(verdict)
         }
     }
 }
@@ -130,7 +128,12 @@ impl Redact for FaultyRedactor {
             }
             if self.world.strikes(Fault::Withholds) {
                 let reason = "simulated".to_owned();
-                return Err(Withheld { blocked: false, reason, decision_id: String::new() });
+                return Err(Withheld {
+                    blocked: false,
+                    reason,
+                    decision_id: String::new(),
+                    matched: Vec::new(),
+                });
             }
         }
         if self.world.is_sabotaged(Sabotage::RedactorPassesAll) {

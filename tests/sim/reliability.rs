@@ -5,6 +5,19 @@ use crate::invariants::Invariant;
 use crate::world::Tally;
 use std::fmt::Write as _;
 
+/// Where the table stands.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
+/// The line behind which everything is written by a test.
+const MARK: &str = "<!-- written by tests/sim -->\n";
+
+/// Writes the table into the document, behind its mark.
+pub(crate) fn write(tally: &Tally) {
+    let document = std::fs::read_to_string(DOCUMENT).expect("docs/reliability.md");
+    let (kept, _) = document.split_once(MARK).expect("its mark");
+    std::fs::write(DOCUMENT, format!("{kept}{MARK}\n{}", table(tally)))
+        .expect("docs/reliability.md can be written");
+}
+
 /// The table, in Markdown.
 pub(crate) fn table(tally: &Tally) -> String {
     let mut text =

@@ -64,7 +64,8 @@ fn show(
         List::Resources | List::Templates => entry.name.clone(),
     };
     let tool = (list == List::Tools).then(|| Arc::from(entry.name.as_str()));
-    let subject = Subject { backend: id.clone(), tool, carrier: Carrier::Catalogue, obliged: false };
+    let subject =
+        Subject { backend: id.clone(), tool, carrier: Carrier::Catalogue, obliged: false, decision: None };
     let raw = match redactor.redact_here(&subject, entry.raw.clone()) {
         // A name that looks like personal data stays: it is how the entry is called. A URI is content and is masked;
         // the client then asks for the masked one.

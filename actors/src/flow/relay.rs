@@ -164,7 +164,7 @@ async fn redacted(machine: &Machine, route: &Route, body: Body) -> Answer {
         Body::Result(result) => (Carrier::Content, result, false),
         Body::Error(error) => (Carrier::Error, error, true),
     };
-    let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false };
+    let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false, decision: None };
     match machine.redactor.redact(&subject, json).await {
         Ok(redacted) if is_error => Answer::Error(well_formed(&redacted.json)),
         Ok(redacted) => Answer::Result(redacted.json),

@@ -4,7 +4,7 @@
 //! that was not scanned.
 
 use crate::limits::{REDACT_DEADLINE, REDACTIONS_QUEUED, REDACTOR_THREADS_MIN};
-use crate::ports::{Redact, Redaction, Subject, Withheld};
+use crate::ports::{Findings, Redact, Redaction, Subject, Withheld};
 use crate::workers::{Threads, Workers};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub struct Redacted {
     pub json: Bytes,
     /// How many values of each type were masked.
     pub masked: BTreeMap<&'static str, u32>,
+    /// What else is told of it.
+    pub findings: Findings,
 }
 
 impl Redactor {
@@ -61,9 +63,10 @@ impl Redactor {
 }
 
 fn passed(json: Bytes, redaction: Redaction) -> Redacted {
-    Redacted { json: redaction.json.map_or(json, Bytes::from), masked: redaction.masked }
+    let Redaction { json: masked_json, masked, findings } = redaction;
+    Redacted { json: masked_json.map_or(json, Bytes::from), masked, findings }
 }
 
 fn withheld(reason: &str) -> Withheld {
-    Withheld { blocked: false, reason: reason.into(), decision_id: String::new() }
+    Withheld { reason: reason.into(), ..Withheld::default() }
 }
