@@ -12,6 +12,7 @@ use crate::redact::{CardMatch, Options, Redactor};
 use crate::strict::{Strings, read_object};
 use arc_swap::ArcSwap;
 use callgate_actors::call::Hints;
+use callgate_actors::ports::MatchedPolicy;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -78,6 +79,18 @@ impl Matched {
     pub fn reason(&self) -> String {
         let what = self.message.as_deref().unwrap_or(&self.policy_name);
         format!("{what} ({})", self.policy_id)
+    }
+}
+
+impl From<&Matched> for MatchedPolicy {
+    fn from(spoke: &Matched) -> Self {
+        Self {
+            policy_id: spoke.policy_id.clone(),
+            policy_name: spoke.policy_name.clone(),
+            category: spoke.category.clone(),
+            severity: spoke.severity.word().to_owned(),
+            action: spoke.action.word().to_owned(),
+        }
     }
 }
 

@@ -110,6 +110,18 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The word that is written in rows and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// What is done, in the order of precedence: deny wins over approval, approval over redact, redact over warn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
