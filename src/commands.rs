@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+pub mod approvals;
 pub mod check;
 pub mod scan;
 pub mod serve;
@@ -29,6 +30,9 @@ enum Command {
     Check,
     /// Show the gate at work with sample servers; needs no settings, account or network
     Demo,
+    /// Decide what waits for a person
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
     /// Mask JSON lines from standard input as answers are masked, and tell what was found
     Scan(scan::ScanOptions),
     #[command(hide = true)]
@@ -46,6 +50,7 @@ impl Arguments {
             None | Some(Command::Serve) => serve::run(),
             Some(Command::Check) => check::run(&mut standard_output()),
             Some(Command::Demo) => run_demo(),
+            Some(Command::Approvals(command)) => approvals::run(&command, &mut standard_output()),
             Some(Command::Scan(options)) => {
                 let scanned = scan::run(&options, io::stdin().lock(), &mut standard_output());
                 ended(scanned.map(|_| true))
