@@ -7,6 +7,7 @@ pub mod demo;
 pub mod fault;
 pub mod journal;
 pub mod launch;
+mod located;
 pub mod log;
 pub mod pdp;
 pub mod policy;

@@ -6,6 +6,8 @@ use crate::launch::Launcher;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rules::watch;
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
@@ -53,13 +55,15 @@ type CheckOutput = crate::pdp::axonflow::CheckOutput;
 fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
-                Fault::failure(
-                    format!("the embedded policies cannot be used: {error}"),
-                    "report this build as broken",
-                )
-            })?;
-            let authority = Arc::new(Authority::new(set));
+            let authority = Arc::new(Authority::new(policy_set(settings)?));
+            if let Some((file, _)) = &settings.policy_file {
+                watch::follow(file.clone(), &authority).map_err(|error| {
+                    Fault::failure(
+                        format!("no thread to follow the policy file: {error}"),
+                        "check the system's limits",
+                    )
+                })?;
+            }
             Ok((Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone())), None))
         }
         Pdp::Axonflow => {
@@ -70,6 +74,20 @@ fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckO
             Ok((Arc::new(pdp), remote))
         }
     }
+}
+
+/// Everything that decides at the start: shipped policies, posture, policy file.
+pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
+    let mut parts = PolicySetBuilder::new(settings.posture.clone());
+    if let Some((_, file)) = &settings.policy_file {
+        parts.set_file(file.rules.clone(), file.overrides.clone());
+    }
+    parts.build().map_err(|error| {
+        Fault::failure(
+            format!("the embedded policies cannot be used: {error}"),
+            "report this build as broken",
+        )
+    })
 }
 
 fn axonflow_options(settings: &Settings) -> AxonflowOptions {

@@ -350,8 +350,7 @@ mod tests {
         let mut parts = PolicySetBuilder::new(Posture::default());
         assert_eq!(action(&parts, "migrate"), Some(Action::Block));
         let everywhere = over(id, None, Some(Action::Warn), None);
-        parts
-            .set_file(RuleSet::default(), vec![everywhere.clone(), over(id, Some("db/migrate"), None, None)]);
+        parts.set_file(RuleSet::default(), vec![everywhere, over(id, Some("db/migrate"), None, None)]);
         assert_eq!((action(&parts, "migrate"), action(&parts, "query")), (None, Some(Action::Warn)));
         parts.set_stored(Vec::new(), vec![over(id, None, Some(Action::RequireApproval), None)]);
         assert_eq!(action(&parts, "query"), Some(Action::RequireApproval));
