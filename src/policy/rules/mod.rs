@@ -99,6 +99,16 @@ impl RuleSet {
         Self { counters, ..self.clone() }
     }
 
+    /// A rule as it was written.
+    pub fn written(&self, id: &str) -> Option<serde_json::Value> {
+        let file: serde_json::Value = serde_json::from_str(&self.source).ok()?;
+        file.get("rules")?
+            .as_array()?
+            .iter()
+            .find(|rule| rule.get("id").is_some_and(|own| own == id))
+            .cloned()
+    }
+
     /// The text that they were read from, for a digest.
     pub(super) fn source(&self) -> &str {
         &self.source

@@ -182,7 +182,7 @@ fn a_rate_counts_only_what_else_holds_and_survives_a_reload() {
     assert_eq!(judge(&set, &call("send")).action, None);
     let mut parts = set.parts().clone();
     let second = read(&json!({"rules": [other, limited]}));
-    parts.set_file(second.rules.clone(), Vec::new());
+    parts.set_file(second.rules, Vec::new());
     let set = parts.build().expect("sound");
     assert_eq!(judge(&set, &call("send")).action, None);
     assert_eq!(judge(&set, &call("send")).action, Some(Action::Block));
