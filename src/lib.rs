@@ -13,6 +13,8 @@ pub mod pdp;
 pub mod policy;
 pub mod redact;
 pub mod response_plane;
+#[cfg(test)]
+mod schema_check;
 pub mod secret;
 pub mod settings;
 mod signals;

@@ -20,6 +20,8 @@ mod when;
 mod window;
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 
 pub use file::PolicyFile;

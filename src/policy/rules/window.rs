@@ -42,7 +42,7 @@ impl Window {
     }
 }
 
-/// `mon` to `sun`, also written out.
+/// `mon` to `sun`, also written out, in lower case.
 pub(super) fn weekday(text: &str) -> Option<Weekday> {
     const DAYS: [(&str, Weekday); 7] = [
         ("monday", Weekday::Monday),
@@ -53,8 +53,7 @@ pub(super) fn weekday(text: &str) -> Option<Weekday> {
         ("saturday", Weekday::Saturday),
         ("sunday", Weekday::Sunday),
     ];
-    let text = text.to_ascii_lowercase();
-    DAYS.iter().find(|(name, _)| *name == text || name[..3] == text).map(|(_, day)| *day)
+    DAYS.iter().find(|(name, _)| *name == text || name[..3] == *text).map(|(_, day)| *day)
 }
 
 /// `HH:MM` or `HH:MM:SS`; `24:00` is `None`, the end of the day.
@@ -98,7 +97,7 @@ mod tests {
 
     #[test]
     fn office_hours_follow_the_zone_and_its_summer_time() {
-        let office = window(&["mon", "Tuesday", "wed", "thu", "fri"], "09:00", "17:00", "Europe/Berlin");
+        let office = window(&["mon", "tuesday", "wed", "thu", "fri"], "09:00", "17:00", "Europe/Berlin");
         for (text, right) in [
             ("2026-11-20T08:00:00Z", true),
             ("2026-11-20T07:59:59Z", false),
@@ -132,6 +131,6 @@ mod tests {
         for wrong in ["", "9:00", "25:00", "12:60", "12", "12:00:00:00", "-1:00", "+1:00", "noon"] {
             assert_eq!(time(wrong), Err(()), "{wrong}");
         }
-        assert_eq!(weekday("mo"), None);
+        assert_eq!((weekday("mo"), weekday("Mon")), (None, None));
     }
 }
