@@ -188,20 +188,20 @@ mod tests {
     #[test]
     fn whichever_way_it_is_spelled() {
         for (text, folder, wanted) in [
-            ("/home/ada/work/a.txt", "/home/ada/work", Truth::Yes),
-            ("/home/ada/work", "/home/ada/work/", Truth::Yes),
-            ("/home/ada/workshop", "/home/ada/work", Truth::No),
-            ("/home/ada/work/../.ssh/id", "/home/ada/work", Truth::No),
-            ("/home/ada/work/./b//c", "/home/ada/work", Truth::Yes),
-            ("~/work/x", "/home/ada/work", Truth::Yes),
-            ("/home/ada/work/x", "~/work", Truth::Yes),
-            ("~bob/work", "/home/ada", Truth::No),
-            ("file:///home/ada/work/x", "~/work", Truth::Yes),
+            ("/home/ada/docs/a.txt", "/home/ada/docs", Truth::Yes),
+            ("/home/ada/docs", "/home/ada/docs/", Truth::Yes),
+            ("/home/ada/docsshop", "/home/ada/docs", Truth::No),
+            ("/home/ada/docs/../.ssh/id", "/home/ada/docs", Truth::No),
+            ("/home/ada/docs/./b//c", "/home/ada/docs", Truth::Yes),
+            ("~/docs/x", "/home/ada/docs", Truth::Yes),
+            ("/home/ada/docs/x", "~/docs", Truth::Yes),
+            ("~bob/docs", "/home/ada", Truth::No),
+            ("file:///home/ada/docs/x", "~/docs", Truth::Yes),
             ("/../../etc/passwd", "/etc", Truth::Yes),
-            ("work/x", "/home/ada/work", Truth::No),
-            ("work/x", "work", Truth::Yes),
-            ("../work/x", "work", Truth::No),
-            ("work/../../x", "work", Truth::No),
+            ("docs/x", "/home/ada/docs", Truth::No),
+            ("docs/x", "docs", Truth::Yes),
+            ("../docs/x", "docs", Truth::No),
+            ("docs/../../x", "docs", Truth::No),
             ("../x", "", Truth::No),
             (r"C:\Users\Ada\x", r"c:\users\ada", Truth::Yes),
             ("C:/Users/Ada/../Bob", r"c:\users\ada", Truth::No),
@@ -217,15 +217,15 @@ mod tests {
     #[test]
     fn what_programs_read_differently_is_unsure() {
         for (text, folder) in [
-            ("/home/ada/work/%2e%2e/.ssh", "/home/ada/work"),
-            ("/home/ada/work/%252e%252e/.ssh", "/home/ada/work"),
-            (r"/home/ada/work/..\..\.ssh", "/home/ada/work"),
-            ("/home/ada/work/../x\0/../work", "/home/ada/work"),
+            ("/home/ada/docs/%2e%2e/.ssh", "/home/ada/docs"),
+            ("/home/ada/docs/%252e%252e/.ssh", "/home/ada/docs"),
+            (r"/home/ada/docs/..\..\.ssh", "/home/ada/docs"),
+            ("/home/ada/docs/../x\0/../docs", "/home/ada/docs"),
         ] {
             let truth = is_under(text, folder);
             assert!(truth == Truth::Unsure || cfg!(windows), "{text}: {truth:?}");
         }
-        assert_eq!(is_under("/home/ada/work/50%25/x", "/home/ada/work"), Truth::Yes, "both readings agree");
+        assert_eq!(is_under("/home/ada/docs/50%25/x", "/home/ada/docs"), Truth::Yes, "both readings agree");
     }
 
     proptest! {

@@ -81,18 +81,18 @@ fn every_condition_speaks_when_it_should_and_only_then() {
         (json!({"arguments": {"/x": {"exists": false}}}), json!({"tool": "x"}), true),
         (json!({"arguments": {"/x": {"exists": true}}}), json!({"arguments": {"x": null}}), true),
         (
-            json!({"arguments": {"/p": {"not": {"path_under": "~/work"}}}}),
-            json!({"arguments": {"p": "~/work/../.ssh"}}),
+            json!({"arguments": {"/p": {"not": {"path_under": "~/docs"}}}}),
+            json!({"arguments": {"p": "~/docs/../.ssh"}}),
             true,
         ),
         (
-            json!({"arguments": {"/p": {"not": {"path_under": "~/work"}}}}),
-            json!({"arguments": {"p": "~/work/a"}}),
+            json!({"arguments": {"/p": {"not": {"path_under": "~/docs"}}}}),
+            json!({"arguments": {"p": "~/docs/a"}}),
             false,
         ),
         (
-            json!({"arguments": {"/p": {"not": {"path_under": "~/work"}}}}),
-            json!({"arguments": {"p": "~/work/%2e%2e/x"}}),
+            json!({"arguments": {"/p": {"not": {"path_under": "~/docs"}}}}),
+            json!({"arguments": {"p": "~/docs/%2e%2e/x"}}),
             true,
         ),
         (
