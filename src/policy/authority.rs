@@ -9,10 +9,11 @@ use super::catalogue::CatalogueError;
 use super::model::{Action, Phase, Severity};
 use super::posture::{Override, Posture};
 use super::rules::{Rule, RuleSet};
-use super::{Engine, Match, Texts};
+use super::{Asked, Engine, Match, Texts};
 use crate::strict::{Strings, read_object};
 use arc_swap::ArcSwap;
 use callgate_actors::call::Hints;
+use callgate_actors::ports::MatchedPolicy;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -83,6 +84,18 @@ impl Matched {
     pub fn reason(&self) -> String {
         let what = self.message.as_deref().unwrap_or(&self.policy_name);
         format!("{what} ({})", self.policy_id)
+    }
+}
+
+impl From<&Matched> for MatchedPolicy {
+    fn from(spoke: &Matched) -> Self {
+        Self {
+            policy_id: spoke.policy_id.clone(),
+            policy_name: spoke.policy_name.clone(),
+            category: spoke.category.clone(),
+            severity: spoke.severity.word().to_owned(),
+            action: spoke.action.word().to_owned(),
+        }
     }
 }
 
@@ -214,7 +227,8 @@ impl PolicySet {
             }
         };
         let posture = self.posture(question.backend, question.tool, question.at);
-        let spoke = self.core.engine.judge_under(&posture, &texts, &counts, question.phase, question.at);
+        let asked = Asked { phase: question.phase, backend: question.backend, tool: question.tool };
+        let spoke = self.core.engine.judge_under(&posture, &texts, &counts, &asked, question.at);
         let rules = self.parts.rules().judge(question, &texts);
         Ok(self.merge(question, &spoke, &rules, masked))
     }

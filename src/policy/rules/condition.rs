@@ -87,7 +87,7 @@ impl<'a> Context<'a> {
 
     /// Every decoded string and key of the content, and what is hidden in them.
     pub(super) fn each_text(&self) -> impl Iterator<Item = &str> {
-        self.texts.each()
+        self.texts.each().map(|(text, _)| text)
     }
 
     /// The arguments, read when first asked for. None at all are an empty object; a plain text has none.
