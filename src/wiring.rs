@@ -8,6 +8,8 @@ use crate::launch::Launcher;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rules::watch;
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
@@ -69,13 +71,15 @@ struct Point {
 fn decision_point(settings: &Settings) -> Result<Point, Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
-                Fault::failure(
-                    format!("the embedded policies cannot be used: {error}"),
-                    "report this build as broken",
-                )
-            })?;
-            let authority = Arc::new(Authority::new(set));
+            let authority = Arc::new(Authority::new(policy_set(settings)?));
+            if let Some((file, _)) = &settings.policy_file {
+                watch::follow(file.clone(), &authority).map_err(|error| {
+                    Fault::failure(
+                        format!("no thread to follow the policy file: {error}"),
+                        "check the system's limits",
+                    )
+                })?;
+            }
             let decide = Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone()));
             Ok(Point { decide, remote: None, approve: None })
         }
@@ -104,6 +108,20 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Arc<dyn A
         asks_client: settings.approval_asks_client,
     };
     Arc::new(Keeper::new(LocalApprovals::new(open_store, options), remote))
+}
+
+/// Everything that decides at the start: shipped policies, posture, policy file.
+pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
+    let mut parts = PolicySetBuilder::new(settings.posture.clone());
+    if let Some((_, file)) = &settings.policy_file {
+        parts.set_file(file.rules.clone(), file.overrides.clone());
+    }
+    parts.build().map_err(|error| {
+        Fault::failure(
+            format!("the embedded policies cannot be used: {error}"),
+            "report this build as broken",
+        )
+    })
 }
 
 fn axonflow_options(settings: &Settings) -> AxonflowOptions {

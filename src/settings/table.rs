@@ -98,6 +98,8 @@ settings! {
         "what the embedded policies do about passwords, keys and tokens; wins over the profile";
     DANGEROUS_COMMAND_ACTION = "DANGEROUS_COMMAND_ACTION", "block, require_approval, warn, log", "",
         "what the embedded policies do about dangerous commands, paths, addresses and prompts; wins over the profile";
+    POLICY_FILE = "CALLGATE_POLICY_FILE", "path", "",
+        "JSON file with rules of your own, overrides and tests (docs/policies.md); followed while callgate runs";
     AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "",
         "file of audit rows; a relative path is taken from the state directory; unset leaves the rows on stderr only";
     AUDIT_DIR = "CALLGATE_AUDIT_DIR", "path", "",

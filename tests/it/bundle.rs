@@ -11,6 +11,7 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "CALLGATE_APPROVAL_ASK_CLIENT",
     "CALLGATE_APPROVAL_HOLD",
     "CALLGATE_APPROVAL_LIFETIME",
+    "CALLGATE_POLICY_FILE",
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -23,6 +24,7 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "CALLGATE_TOOL_NAME_MAX",
     // What the embedded policies do about their findings is set by whoever governs, not in a form.
     "AXONFLOW_PROFILE",
+    "CALLGATE_POLICY_FILE",
     "PII_ACTION",
     "SQLI_ACTION",
     "SENSITIVE_DATA_ACTION",
