@@ -17,3 +17,11 @@ pub const DECISION_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const TICKET_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long a writer of SQLite waits for another one. A writing takes 2 ms, so 5 s are a queue of 2,500.
 pub const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// Connections to PostgreSQL of one process. Statements take about a millisecond, so four carry 4,000 a second; a
+/// server's default of 100 connections serves 25 gates.
+pub const POSTGRES_CONNECTIONS: usize = 4;
+/// How long a connection to PostgreSQL may take to be made, address by address.
+pub const POSTGRES_CONNECT: Duration = Duration::from_secs(3);
+/// How long one piece of work with PostgreSQL may take altogether, its connection included. Below the 10 s that a
+/// decision may take.
+pub const POSTGRES_WORK: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 //! Times are kept in microseconds, as PostgreSQL does; what a store gives back is cut to them.
 
 pub mod limits;
+pub mod postgres;
 #[cfg(test)]
 pub(crate) mod promises;
 mod rows;
@@ -14,6 +15,7 @@ pub(crate) mod samples;
 pub mod sqlite;
 mod tickets;
 
+pub use postgres::PostgresStore;
 pub use rows::{
     DecisionFilter, DecisionRow, MatchedRow, Review, StoredOverride, StoredPolicy, Ticket, TicketEvent,
     TicketFilter, TicketStats,
