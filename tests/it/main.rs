@@ -16,6 +16,8 @@ mod names;
 mod relay;
 mod remote_pdp;
 mod shutdown;
+#[cfg(unix)]
+mod stores;
 mod stubs;
 mod supervision;
 mod tidy;
