@@ -161,3 +161,45 @@ fn without_a_store_nothing_is_made() {
     assert!(denies(&gate, "SELECT 1; DROP TABLE customers"));
     assert!(!PathBuf::from(gate.path("state/callgate.db")).exists());
 }
+
+/// A certificate authority and a certificate for 127.0.0.1 in the folder of `setup`: the names of the authority's
+/// file, and the texts of certificate and key.
+#[cfg(target_os = "linux")]
+fn certificates(setup: &Setup) -> (String, String, String) {
+    let script = "
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority \
+            -keyout ca.key -out ca.pem -addext basicConstraints=critical,CA:TRUE
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=database -keyout db.key -out db.csr
+        printf 'subjectAltName=IP:127.0.0.1\\nextendedKeyUsage=serverAuth\\n' > db.ext
+        openssl x509 -req -in db.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile db.ext -out db.pem";
+    let made = std::process::Command::new("sh").args(["-ec", script]).current_dir(setup.dir.path()).output();
+    let made = made.expect("sh runs");
+    assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+    let text = |name: &str| std::fs::read_to_string(setup.path(name)).expect("written");
+    (setup.path("ca.pem"), text("db.pem"), text("db.key"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_way_to_the_database_is_encrypted_and_its_certificate_checked() {
+    let setup = Setup::new().stub("a", &[]).env("POLICY_CACHE_TTL", "200ms");
+    let (authority, certificate, key) = certificates(&setup);
+    let cluster = Cluster::start(Some((&certificate, &key)));
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=require", cluster.port());
+    let setup = setup.env("CALLGATE_DATABASE_URL", &url);
+    let trusting = setup.clone().env("SSL_CERT_FILE", &authority).open();
+    eventually("the table is made", || {
+        (cluster.sql("SELECT to_regclass('static_policies')") != "").then_some(())
+    });
+    cluster.sql(&format!(
+        "{INSERT} (gen_random_uuid(), 'own', 'Nightingale', 'sensitive-data', 'nightingale', 'block', 'global')"
+    ));
+    until_denied(&trusting, "nightingale");
+    let plain = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                 WHERE application_name = 'callgate' AND NOT ssl";
+    assert_eq!(cluster.sql(plain), "0");
+    let stranger = setup.open();
+    stranger.wait_for_stderr("the last good ones hold");
+    assert!(stranger.stderr().to_lowercase().contains("certificate"), "{}", stranger.stderr());
+    assert!(!denies(&stranger, "nightingale"));
+}
