@@ -189,7 +189,7 @@ fn the_way_to_the_database_is_encrypted_and_its_certificate_checked() {
     let setup = setup.env("CALLGATE_DATABASE_URL", &url);
     let trusting = setup.clone().env("SSL_CERT_FILE", &authority).open();
     eventually("the table is made", || {
-        (cluster.sql("SELECT to_regclass('static_policies')") != "").then_some(())
+        (!cluster.sql("SELECT to_regclass('static_policies')").is_empty()).then_some(())
     });
     cluster.sql(&format!(
         "{INSERT} (gen_random_uuid(), 'own', 'Nightingale', 'sensitive-data', 'nightingale', 'block', 'global')"
