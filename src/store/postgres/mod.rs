@@ -9,7 +9,7 @@ mod decisions;
 mod links;
 mod policies;
 mod schema;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests;
 mod tickets;
