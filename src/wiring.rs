@@ -1,21 +1,25 @@
 //! The only file that knows both worlds: turns settings into the four ports and the plan of the machine.
 
 use crate::approvals::Keeper;
-use crate::approvals::local::{LocalApprovals, LocalOptions, OpenStore};
+use crate::approvals::local::{LocalApprovals, LocalOptions};
 use crate::fault::Fault;
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
+use crate::pdp::recorded::Recorded;
 use crate::policy::authority::{Authority, PolicySet};
 use crate::policy::builder::PolicySetBuilder;
 use crate::policy::rules::watch;
+use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
-use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
-use crate::store::SqliteStore;
+use crate::settings::{
+    CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings, StoreKind,
+};
+use crate::store::{DecisionLog, LazyStore, PostgresStore, Store};
 use callgate_actors::audit::OpenJournal;
 use callgate_actors::flow::FlowSettings;
 use callgate_actors::guardian::Guardian;
@@ -34,7 +38,8 @@ pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// The plan of the machine that these settings describe.
 pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
-    let Point { decide, remote, approve } = decision_point(settings)?;
+    let store = store(settings)?;
+    let Point { decide, remote, approve } = decision_point(settings, store.as_ref())?;
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -50,7 +55,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         threads: Threads::System,
         seed: fastrand::u64(..),
         decide,
-        approve: Some(approvals(settings, approve)),
+        approve: approvals(settings, store, approve),
         redact: response_plane(settings, remote),
         journal: journal(settings),
         launch: Arc::new(launch),
@@ -68,7 +73,7 @@ struct Point {
     approve: Option<Arc<dyn Approve>>,
 }
 
-fn decision_point(settings: &Settings) -> Result<Point, Fault> {
+fn decision_point(settings: &Settings, store: Option<&Arc<LazyStore>>) -> Result<Point, Fault> {
     match settings.pdp {
         Pdp::Embedded => {
             let authority = Arc::new(Authority::new(policy_set(settings)?));
@@ -80,8 +85,19 @@ fn decision_point(settings: &Settings) -> Result<Point, Fault> {
                     )
                 })?;
             }
-            let decide = Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone()));
-            Ok(Point { decide, remote: None, approve: None })
+            let pdp = EmbeddedPdp::new(authority.clone(), settings.identity.ai_agent.clone());
+            let Some(store) = store else {
+                return Ok(Point { decide: Arc::new(pdp), remote: None, approve: None });
+            };
+            let recorded = Recorded {
+                inner: pdp,
+                sources: Sources::start(authority.clone(), store.clone(), source_options(settings)),
+                authority,
+                log: DecisionLog::start(store.clone()),
+                tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
+                agent: settings.identity.ai_agent.clone(),
+            };
+            Ok(Point { decide: Arc::new(recorded), remote: None, approve: None })
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
@@ -94,10 +110,12 @@ fn decision_point(settings: &Settings) -> Result<Point, Fault> {
     }
 }
 
-/// Tickets here, and the approvals of the remote service that keeps its own.
-fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Arc<dyn Approve> {
-    let state_dir = settings.state_dir.clone();
-    let open_store: OpenStore = Arc::new(move || Ok(Arc::new(SqliteStore::open(&state_dir)?)));
+/// Tickets in the store, and the approvals of the remote service that keeps its own; `None` without either.
+fn approvals(
+    settings: &Settings,
+    store: Option<Arc<LazyStore>>,
+    remote: Option<Arc<dyn Approve>>,
+) -> Option<Arc<dyn Approve>> {
     let identity = &settings.identity;
     let options = LocalOptions {
         tenant: identity.tenant_id.clone().unwrap_or_default(),
@@ -107,7 +125,41 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Arc<dyn A
         lifetime: settings.approval_lifetime,
         asks_client: settings.approval_asks_client,
     };
-    Arc::new(Keeper::new(LocalApprovals::new(open_store, options), remote))
+    let local = store.map(|store| LocalApprovals::new(store, options));
+    (local.is_some() || remote.is_some()).then(|| Arc::new(Keeper::new(local, remote)) as Arc<dyn Approve>)
+}
+
+/// The store that these settings describe, not opened yet; `None` when it is off.
+///
+/// # Errors
+/// An address that is none, which reading the settings excludes.
+pub fn store(settings: &Settings) -> Result<Option<Arc<LazyStore>>, Fault> {
+    let store = match (settings.store.kind, &settings.store.database_url) {
+        (StoreKind::Off, _) => return Ok(None),
+        (StoreKind::Postgres, Some(url)) => {
+            let org = settings.identity.org_id.clone().unwrap_or_default();
+            let database = PostgresStore::new(url, &org).map_err(|error| {
+                Fault::settings("CALLGATE_DATABASE_URL", error.to_string(), "correct the address")
+            })?;
+            let database: Arc<dyn Store> = Arc::new(database);
+            LazyStore::from(database)
+        }
+        (StoreKind::Postgres, None) => {
+            let hint = "set CALLGATE_DATABASE_URL or CALLGATE_DATABASE_URL_FILE";
+            return Err(Fault::settings("CALLGATE_STORE", "the database has no address", hint));
+        }
+        (StoreKind::Sqlite, _) => LazyStore::sqlite(settings.state_dir.clone()),
+    };
+    Ok(Some(Arc::new(store)))
+}
+
+/// How stored policies are read.
+pub fn source_options(settings: &Settings) -> SourceOptions {
+    SourceOptions {
+        tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
+        every: settings.store.cache_ttl,
+        block_on_error: settings.store.block_on_error,
+    }
 }
 
 /// Everything that decides at the start: shipped policies, posture, policy file.

@@ -3,13 +3,13 @@
 
 use super::digest::digest_text;
 use crate::redact::{Options, Redactor};
-use crate::store::{Review, Store, StoreError, Ticket as Row, TicketFilter};
+use crate::store::{LazyStore, Review, StoreError, Ticket as Row, TicketFilter};
 use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::ports::{Approve, Decision, MatchedPolicy, Standing, Ticket, Verdict, Word};
 use jiff::Timestamp;
 use serde_json::{Value, json, value::RawValue};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a ticket is looked at: a read of the store takes some 10 µs.
@@ -20,9 +20,6 @@ const SHOWN_BYTES: usize = 16 * 1024;
 const ASKED_BYTES: usize = 2 * 1024;
 /// `request_type` of a ticket for a call of the gate.
 const REQUEST_TYPE: &str = "mcp_tool_call";
-
-/// Opens the store; called once, when the first ticket is needed.
-pub type OpenStore = Arc<dyn Fn() -> Result<Arc<dyn Store>, StoreError> + Send + Sync>;
 
 /// What tickets say and how long they live.
 #[derive(Clone, Debug, Default)]
@@ -43,36 +40,26 @@ pub struct LocalOptions {
 
 /// Keeps tickets in the embedded store.
 pub struct LocalApprovals {
-    open_store: OpenStore,
-    store: OnceLock<Arc<dyn Store>>,
+    store: Arc<LazyStore>,
     redactor: Redactor,
     options: LocalOptions,
 }
 
 impl LocalApprovals {
-    /// Nothing is opened yet.
-    pub fn new(open_store: OpenStore, options: LocalOptions) -> Self {
-        let redactor = Redactor::new(Options::default());
-        LocalApprovals { open_store, store: OnceLock::new(), redactor, options }
-    }
-
-    fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
-        if let Some(store) = self.store.get() {
-            return Ok(store);
-        }
-        let opened = (self.open_store)()?;
-        Ok(self.store.get_or_init(|| opened))
+    /// Keeps tickets in `store`, which is not touched before the first one.
+    pub fn new(store: Arc<LazyStore>, options: LocalOptions) -> Self {
+        LocalApprovals { store, redactor: Redactor::new(Options::default()), options }
     }
 
     /// A ticket for this very call and set of policies that a person has refused, while it would still be good.
-    fn refused(&self, store: &dyn Store, digest: &str, version: &str) -> Result<Option<Row>, StoreError> {
+    fn refused(&self, digest: &str, version: &str) -> Result<Option<Row>, StoreError> {
         let filter = TicketFilter {
             statuses: vec!["rejected".into()],
             digest: Some(digest.into()),
             limit: 1,
             ..TicketFilter::default()
         };
-        let (rows, _) = store.tickets(&self.options.tenant, &filter)?;
+        let (rows, _) = self.store.get()?.tickets(&self.options.tenant, &filter)?;
         let now = Timestamp::now();
         Ok(rows.into_iter().find(|row| row.expires_at > now && row.policy_version == version))
     }
@@ -143,7 +130,7 @@ impl LocalApprovals {
     }
 
     fn standing(&self, call: &Call, decision: &Decision, ticket: &Ticket) -> Result<Standing, StoreError> {
-        let (store, tenant) = (self.store()?, self.options.tenant.as_str());
+        let (store, tenant) = (self.store.get()?, self.options.tenant.as_str());
         let Some(row) = store.ticket(tenant, &ticket.id)? else {
             return Ok(Standing::Unknown("its ticket is not there any more".into()));
         };
@@ -161,7 +148,7 @@ impl LocalApprovals {
 
     /// Uses the grant up; the call runs only if this process did it.
     fn redeem(&self, call: &Call, decision: &Decision, row: &Row) -> Result<Standing, StoreError> {
-        let (store, tenant) = (self.store()?, self.options.tenant.as_str());
+        let (store, tenant) = (self.store.get()?, self.options.tenant.as_str());
         let (digest, version) = (digest_text(call), decision.policy_version.as_str());
         if row.policy_version != version {
             let what = "the policies changed since it was approved; repeat the call to ask again";
@@ -233,11 +220,9 @@ fn cut(text: &str, len: usize) -> String {
 impl Approve for LocalApprovals {
     fn open(&self, call: &Call, decision: &Decision, _: Instant) -> Result<Ticket, String> {
         let digest = digest_text(call);
-        let opened = self.store().and_then(|store| {
-            match self.refused(&**store, &digest, &decision.policy_version)? {
-                Some(refused) => Ok(refused),
-                None => store.open_ticket(&self.row(call, decision, digest)),
-            }
+        let opened = self.refused(&digest, &decision.policy_version).and_then(|refused| match refused {
+            None => self.store.get()?.open_ticket(&self.row(call, decision, digest)),
+            Some(refused) => Ok(refused),
         });
         opened.map(|row| self.ticket(&row)).map_err(|error| error.to_string())
     }
@@ -253,8 +238,8 @@ impl Approve for LocalApprovals {
             reviewer_email: self.options.user.clone(),
             comment: word.comment,
         };
-        let decided =
-            self.store().and_then(|store| store.decide_ticket(&self.options.tenant, &ticket.id, &review));
+        let tenant = &self.options.tenant;
+        let decided = self.store.get().and_then(|store| store.decide_ticket(tenant, &ticket.id, &review));
         decided.map(|_| ()).map_err(|error| error.to_string())
     }
 }

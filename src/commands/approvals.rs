@@ -4,12 +4,14 @@ use super::tell;
 use crate::fault::{EXIT_FAILURE, EXIT_OK, Fault};
 use crate::log::escape::escape;
 use crate::settings::{self, Settings};
-use crate::store::{Review, SqliteStore, Store, StoreError, Ticket, TicketFilter, limits};
+use crate::store::{Review, Store, StoreError, Ticket, TicketFilter, limits};
+use crate::wiring;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often `watch` looks.
@@ -60,6 +62,7 @@ pub struct DecideOptions {
 
 /// Why a command stopped.
 enum Stop {
+    Fault(Fault),
     Store(StoreError),
     Output(io::Error),
 }
@@ -84,6 +87,7 @@ pub fn run(command: &ApprovalsCommand, out: &mut dyn Write) -> ExitCode {
     };
     match Desk::open(&settings).and_then(|desk| desk.run(command, out)) {
         Ok(()) => ExitCode::from(EXIT_OK),
+        Err(Stop::Fault(fault)) => tell(&[fault]),
         Err(Stop::Store(error)) => {
             tell(&[Fault::failure(error.to_string(), "see `callgate approvals list --all`")])
         }
@@ -93,15 +97,27 @@ pub fn run(command: &ApprovalsCommand, out: &mut dyn Write) -> ExitCode {
     }
 }
 
+fn no_store() -> Fault {
+    Fault::settings(
+        "CALLGATE_STORE",
+        "there is no store, so there are no tickets",
+        "set it to sqlite or postgres",
+    )
+}
+
 /// The store, for one tenant.
 struct Desk {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     tenant: String,
 }
 
 impl Desk {
     fn open(settings: &Settings) -> Result<Self, Stop> {
-        let store = SqliteStore::open(&settings.state_dir)?;
+        let store = match wiring::store(settings) {
+            Ok(Some(store)) => store.get()?,
+            Ok(None) => return Err(Stop::Fault(no_store())),
+            Err(fault) => return Err(Stop::Fault(fault)),
+        };
         Ok(Self { store, tenant: settings.identity.tenant_id.clone().unwrap_or_default() })
     }
 

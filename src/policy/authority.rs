@@ -11,14 +11,15 @@ use super::posture::{Override, Posture};
 use super::rules::{Rule, RuleSet};
 use super::{Asked, Engine, Match, Texts};
 use crate::strict::{Strings, read_object};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use callgate_actors::call::Hints;
 use callgate_actors::ports::MatchedPolicy;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime};
 
 /// What is to be judged, and what is known of the call that it belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +144,8 @@ pub struct PolicySet {
     by_tool: BTreeMap<String, BTreeMap<String, Override>>,
     evaluated: usize,
     version: OnceLock<String>,
+    /// Why nothing may pass.
+    shut: Option<String>,
 }
 
 impl PolicySet {
@@ -160,7 +163,7 @@ impl PolicySet {
             by_tool.entry(tool.clone()).or_default().insert(over.policy_id.clone(), over.change.clone());
         }
         let evaluated = core.engine.policies().count() + parts.rules().enabled();
-        Self { core, parts, by_tool, evaluated, version: OnceLock::new() }
+        Self { core, parts, by_tool, evaluated, version: OnceLock::new(), shut: None }
     }
 
     /// The engine behind it. Its own posture is the one without overrides for single tools.
@@ -211,6 +214,9 @@ impl PolicySet {
     /// # Errors
     /// Why the content cannot be judged; then it must not pass.
     pub fn judge(&self, question: &Question<'_>) -> Result<Judgement, String> {
+        if let Some(reason) = &self.shut {
+            return Err(reason.clone());
+        }
         let mut texts = Texts::default();
         let (masked, counts) = match question.content {
             Content::Json(json) if is_blank(json) => (None, BTreeMap::new()),
@@ -276,6 +282,11 @@ impl std::fmt::Debug for PolicySet {
 #[derive(Debug)]
 pub struct Authority {
     current: ArcSwap<PolicySet>,
+    /// The same set, saying no to everything, while nothing may be decided.
+    shut: ArcSwapOption<PolicySet>,
+    /// Whether a part that is still being read will be there soon: [`Authority::unsettle`].
+    reading: AtomicBool,
+    settled: (Mutex<()>, Condvar),
     /// Held while a set is made of the current one, so that two who change different parts lose nothing.
     changing: Mutex<()>,
 }
@@ -283,12 +294,68 @@ pub struct Authority {
 impl Authority {
     /// An authority that begins with `set`.
     pub fn new(set: PolicySet) -> Self {
-        Self { current: ArcSwap::from_pointee(set), changing: Mutex::new(()) }
+        Self {
+            current: ArcSwap::from_pointee(set),
+            shut: ArcSwapOption::empty(),
+            reading: AtomicBool::new(false),
+            settled: (Mutex::new(()), Condvar::new()),
+            changing: Mutex::new(()),
+        }
     }
 
-    /// The set that holds now.
+    /// The set that holds now. While the authority is shut, one whose [`PolicySet::judge`] says why.
     pub fn current(&self) -> Arc<PolicySet> {
-        self.current.load_full()
+        self.shut.load_full().unwrap_or_else(|| self.current.load_full())
+    }
+
+    /// Lets nothing pass until [`Authority::open`]: every judging fails with `reason`.
+    pub fn shut(&self, reason: &str) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = self.current.load();
+        let mut shut = PolicySet::assemble(set.core.clone(), set.parts.clone());
+        shut.shut = Some(reason.to_owned());
+        self.shut.store(Some(Arc::new(shut)));
+    }
+
+    /// Decides again.
+    pub fn open(&self) {
+        self.shut.store(None);
+    }
+
+    /// Why nothing may be decided now; `None` when it may.
+    pub fn shut_reason(&self) -> Option<String> {
+        self.shut.load().as_ref().and_then(|set| set.shut.clone())
+    }
+
+    /// Says that a part of what decides is being read for the first time and will be there in a moment.
+    pub fn unsettle(&self) {
+        self.reading.store(true, Ordering::Release);
+    }
+
+    /// Says that it is there, or will not come soon.
+    pub fn settle(&self) {
+        let (lock, told) = &self.settled;
+        let _lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reading.store(false, Ordering::Release);
+        told.notify_all();
+    }
+
+    /// Whether everything that decides was read at least once.
+    pub fn is_settled(&self) -> bool {
+        !self.reading.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything was read, or until `deadline`. Not for the thread that moves messages.
+    pub fn wait_settled(&self, deadline: Instant) {
+        let (lock, told) = &self.settled;
+        let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.is_settled() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            held = told.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Puts another set in its place; decisions that have begun end with the old one.
@@ -303,7 +370,7 @@ impl Authority {
     /// Why the new set cannot be used; then the old one stays.
     pub fn update(&self, change: impl FnOnce(&mut PolicySetBuilder)) -> Result<(), CatalogueError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut parts = self.current().parts().clone();
+        let mut parts = self.current.load().parts().clone();
         change(&mut parts);
         let set = parts.build()?;
         set.warm();

@@ -5,7 +5,8 @@
 //! string and key for itself, what is packed inside them, and the strings together in their order, because a command
 //! line often comes as a list of words.
 //!
-//! Pure functions: no actor, no channel; the only clock is the one that ends overrides.
+//! Pure functions: no actor, no channel; the only clock is the one that ends overrides. [`sources`] alone has a thread: it
+//! brings in what a store says.
 
 pub mod authority;
 pub mod builder;
@@ -21,6 +22,8 @@ mod quality;
 pub mod rules;
 mod sentences;
 pub mod signal;
+pub mod sources;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod texts;

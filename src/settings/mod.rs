@@ -16,7 +16,7 @@ mod values;
 
 pub use backends::{BackendEntry, HttpEntry, StdioEntry, Transport};
 pub use machine::{MAX_SETTINGS_FILE_BYTES, Machine, environment, read_file};
-pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses};
+pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses, StoreKind};
 
 pub(crate) use reader::lookup;
 
@@ -61,6 +61,8 @@ pub struct Settings {
     pub card_match: CardMatch,
     /// What the embedded policies do about their findings.
     pub posture: Posture,
+    /// Where stored policies and decisions are.
+    pub store: StoreSettings,
     /// The policy file and what stood in it at the start.
     pub policy_file: Option<(Watched, PolicyFile)>,
     /// Longest wait for one decision.
@@ -93,6 +95,19 @@ pub struct Settings {
     pub backends: Vec<BackendEntry>,
     /// What is worth telling but stops nothing: one line each, no secrets.
     pub notes: Vec<String>,
+}
+
+/// Where stored policies and decisions are.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// Which database.
+    pub kind: StoreKind,
+    /// Address of a PostgreSQL database, checked to be one; there when `kind` is [`StoreKind::Postgres`].
+    pub database_url: Option<Secret>,
+    /// How often stored policies are read.
+    pub cache_ttl: Duration,
+    /// Whether every call is blocked while they cannot be read.
+    pub block_on_error: bool,
 }
 
 /// How the AxonFlow platform is reached.

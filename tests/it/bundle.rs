@@ -29,6 +29,12 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "SQLI_ACTION",
     "SENSITIVE_DATA_ACTION",
     "DANGEROUS_COMMAND_ACTION",
+    // So is the database that a fleet shares; a single person's is a file that needs no setting.
+    "CALLGATE_STORE",
+    "CALLGATE_DATABASE_URL",
+    "CALLGATE_DATABASE_URL_FILE",
+    "POLICY_CACHE_TTL",
+    "POLICY_BLOCK_ON_ERROR",
 ];
 
 fn file(name: &str) -> String {

@@ -18,6 +18,8 @@ mod policies;
 mod relay;
 mod remote_pdp;
 mod shutdown;
+#[cfg(unix)]
+mod stores;
 mod stubs;
 mod supervision;
 mod tidy;

@@ -7,12 +7,16 @@
 mod gate;
 mod inbox;
 mod pdp;
+#[cfg(unix)]
+mod postgres;
 mod processes;
 mod reply;
 mod setup;
 
 pub(crate) use gate::Gate;
 pub(crate) use pdp::{Pdp, http};
+#[cfg(unix)]
+pub(crate) use postgres::Cluster;
 pub(crate) use processes::Process;
 pub(crate) use reply::Reply;
 pub(crate) use setup::{HttpStub, Setup};
