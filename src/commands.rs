@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 pub mod check;
+pub mod pdp;
 pub mod scan;
 pub mod serve;
 
@@ -31,6 +32,8 @@ enum Command {
     Demo,
     /// Mask JSON lines from standard input as answers are masked, and tell what was found
     Scan(scan::ScanOptions),
+    /// Serve the AxonFlow API with the embedded policies, for a fleet of gates
+    Pdp(pdp::PdpOptions),
     #[command(hide = true)]
     Guardian,
     #[command(hide = true)]
@@ -50,6 +53,7 @@ impl Arguments {
                 let scanned = scan::run(&options, io::stdin().lock(), &mut standard_output());
                 ended(scanned.map(|_| true))
             }
+            Some(Command::Pdp(options)) => pdp::run(&options, &mut standard_output()),
             Some(Command::Guardian) => callgate_actors::guardian::run(io::stdin()),
             Some(Command::SampleServer) => demo::server::serve_sample(io::stdin().lock(), standard_output()),
             Some(Command::DemoService) => {

@@ -13,6 +13,7 @@ pub mod policy;
 pub mod redact;
 pub mod response_plane;
 pub mod secret;
+pub mod server;
 pub mod settings;
 mod signals;
 pub mod store;

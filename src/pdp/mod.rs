@@ -5,4 +5,4 @@
 pub mod axonflow;
 pub mod embedded;
 mod text;
-mod trace;
+pub(crate) mod trace;
