@@ -1,10 +1,12 @@
 //! Reads a request's JSON body within its bounds.
 
-use super::limits::{BODY_BYTES, BODY_DEADLINE};
+use super::limits::{BODY_BYTES, BODY_DEADLINE, DRAINED_BYTES};
 use super::reply::Refusal;
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -47,7 +49,8 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
             let text = format!("request body: longer than {BODY_BYTES} bytes");
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
         };
-        if length(request.headers()).is_some_and(|length| length > BODY_BYTES as u64) {
+        if let Some(announced) = length(request.headers()).filter(|length| *length > BODY_BYTES as u64) {
+            drain(request.into_body(), announced).await;
             return Err(too_large());
         }
         let read = axum::body::to_bytes(request.into_body(), BODY_BYTES);
@@ -60,6 +63,17 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
             }
         }
     }
+}
+
+/// Reads on without keeping anything, since a client that is still sending does not see the answer. One that announces
+/// far too much is cut off instead.
+async fn drain(body: Body, announced: u64) {
+    if announced > DRAINED_BYTES {
+        return;
+    }
+    let mut body = body;
+    let reading = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
 }
 
 fn is_limit(error: &axum::Error) -> bool {

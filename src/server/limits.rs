@@ -16,6 +16,8 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Longest body: what the response plane of the AxonFlow contract takes (section 2.1).
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Longest body that is read to its end although it is too long, so that its sender sees why.
+pub const DRAINED_BYTES: u64 = 8 * BODY_BYTES as u64;
 /// Bodies are counted in pieces of this size.
 pub const BODY_PIECE: usize = 64 * 1024;
 /// Pieces of bodies that are held at once: 256 MiB. Parsed and masked they may take three times that.

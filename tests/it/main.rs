@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod http_backends;
 mod names;
+mod pdp_server;
 mod relay;
 mod remote_pdp;
 mod shutdown;

@@ -9,12 +9,14 @@ mod inbox;
 mod pdp;
 mod processes;
 mod reply;
+mod service;
 mod setup;
 
 pub(crate) use gate::Gate;
 pub(crate) use pdp::{Pdp, http};
 pub(crate) use processes::Process;
 pub(crate) use reply::Reply;
+pub(crate) use service::{Answer, Service};
 pub(crate) use setup::{HttpStub, Setup};
 
 use std::path::{Path, PathBuf};
