@@ -5,12 +5,17 @@ use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
+use crate::pdp::recorded::Recorded;
 use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
-use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
+use crate::settings::{
+    CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings, StoreKind,
+};
+use crate::store::{DecisionLog, LazyStore, PostgresStore, Store};
 use callgate_actors::audit::OpenJournal;
 use callgate_actors::flow::FlowSettings;
 use callgate_actors::guardian::Guardian;
@@ -18,6 +23,7 @@ use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
 use callgate_actors::ports::{Decide, Redact};
 use callgate_actors::session::Identity;
+use callgate_actors::workers::Threads;
 use std::sync::Arc;
 
 /// Our name on the wire; hosts put it before tool names, so it is short.
@@ -40,6 +46,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
             RedactEngine::Local => std::thread::available_parallelism().map_or(1, usize::from),
             RedactEngine::Remote | RedactEngine::Both => DECISION_THREADS,
         },
+        threads: Threads::System,
         seed: fastrand::u64(..),
         decide,
         redact: response_plane(settings, remote),
@@ -60,7 +67,17 @@ fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckO
                 )
             })?;
             let authority = Arc::new(Authority::new(set));
-            Ok((Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone())), None))
+            let pdp = EmbeddedPdp::new(authority.clone(), settings.identity.ai_agent.clone());
+            let Some(store) = store(settings)? else { return Ok((Arc::new(pdp), None)) };
+            let recorded = Recorded {
+                inner: pdp,
+                sources: Sources::start(authority.clone(), store.clone(), source_options(settings)),
+                authority,
+                log: DecisionLog::start(store),
+                tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
+                agent: settings.identity.ai_agent.clone(),
+            };
+            Ok((Arc::new(recorded), None))
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
@@ -69,6 +86,39 @@ fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckO
             let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
             Ok((Arc::new(pdp), remote))
         }
+    }
+}
+
+/// The store that these settings describe, not opened yet; `None` when it is off.
+///
+/// # Errors
+/// An address that is none, which reading the settings excludes.
+pub fn store(settings: &Settings) -> Result<Option<Arc<LazyStore>>, Fault> {
+    let store = match (settings.store.kind, &settings.store.database_url) {
+        (StoreKind::Off, _) => return Ok(None),
+        (StoreKind::Postgres, Some(url)) => {
+            let org = settings.identity.org_id.clone().unwrap_or_default();
+            let database = PostgresStore::new(url, &org).map_err(|error| {
+                Fault::settings("CALLGATE_DATABASE_URL", error.to_string(), "correct the address")
+            })?;
+            let database: Arc<dyn Store> = Arc::new(database);
+            LazyStore::from(database)
+        }
+        (StoreKind::Postgres, None) => {
+            let hint = "set CALLGATE_DATABASE_URL or CALLGATE_DATABASE_URL_FILE";
+            return Err(Fault::settings("CALLGATE_STORE", "the database has no address", hint));
+        }
+        (StoreKind::Sqlite, _) => LazyStore::sqlite(settings.state_dir.clone()),
+    };
+    Ok(Some(Arc::new(store)))
+}
+
+/// How stored policies are read.
+pub fn source_options(settings: &Settings) -> SourceOptions {
+    SourceOptions {
+        tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
+        every: settings.store.cache_ttl,
+        block_on_error: settings.store.block_on_error,
     }
 }
 

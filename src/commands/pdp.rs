@@ -3,9 +3,9 @@
 use super::tell;
 use crate::fault::{EXIT_OK, Fault};
 use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::sources::Sources;
 use crate::server::{self, Connectors, Credentials, Hosts, Parts, Refresh};
 use crate::settings::{self, Environment, Settings};
-use crate::store::{SqliteStore, Store};
 use crate::{log, signals, wiring};
 use clap::Args;
 use std::io::Write;
@@ -18,6 +18,9 @@ use tokio::net::TcpListener;
 
 /// Longest wait for the last log lines.
 const LAST_LOG: Duration = Duration::from_millis(50);
+
+/// How long the first reading of the stored policies is waited for.
+const FIRST_READING: Duration = Duration::from_secs(10);
 
 /// What `callgate pdp` is told.
 #[derive(Clone, Debug, Args)]
@@ -119,10 +122,14 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
     })?;
     set.warm();
     let authority = Arc::new(Authority::new(set));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.state_dir).map_err(|error| {
-        Fault::failure(format!("the store cannot be opened: {error}"), "check CALLGATE_STATE_DIR")
-    })?);
-    let refresh: Refresh = Arc::new(|| ());
+    let store = wiring::store(settings)?.ok_or_else(|| {
+        let what = "the service keeps decisions and approvals in a store, which is off";
+        Fault::settings("CALLGATE_STORE", what, "set it to sqlite or postgres")
+    })?;
+    let sources = Sources::start(authority.clone(), store.clone(), wiring::source_options(settings));
+    authority.wait_settled(Instant::now() + FIRST_READING);
+    // What does not hold now is told in the log, and read again in time.
+    let refresh: Refresh = Arc::new(move || drop(sources.refresh_now()));
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let credentials = settings
         .platform

@@ -1,8 +1,10 @@
 //! Who decides a call: the implementations of [`callgate_actors::ports::Decide`].
 //!
-//! [`axonflow`] asks a remote policy service; [`embedded`] judges by the rules that come with the program.
+//! [`axonflow`] asks a remote policy service; [`embedded`] judges by the policies of this process;
+//! [`recorded`] keeps what another one decides.
 
 pub mod axonflow;
 pub mod embedded;
+pub mod recorded;
 mod text;
 pub(crate) mod trace;

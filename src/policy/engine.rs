@@ -102,6 +102,18 @@ impl Engine {
         personal_data: &BTreeMap<&'static str, u32>,
         phase: Phase,
     ) -> Vec<Match<'_>> {
+        self.judge_under(&self.posture, texts, personal_data, phase, SystemTime::now())
+    }
+
+    /// As [`Engine::judge`], with another posture than the engine's own, at `now`.
+    pub fn judge_under(
+        &self,
+        posture: &Posture,
+        texts: &Texts,
+        personal_data: &BTreeMap<&'static str, u32>,
+        phase: Phase,
+        now: SystemTime,
+    ) -> Vec<Match<'_>> {
         let triggers = self.triggers();
         let wakes = |block| triggers.is_none_or(|triggers| triggers.wakes_anything(block));
         if personal_data.is_empty() && !texts.blocks().any(wakes) {
@@ -116,13 +128,12 @@ impl Engine {
         if let Some(together) = texts.together() {
             self.ask(together, Scope::Together, &mut hits, &mut signals);
         }
-        let now = SystemTime::now();
         let spoke = self.rows.iter().zip(hits).filter_map(|(row, hit)| {
             let detect = &row.policy.detect;
             let hit = hit
                 || detect.signals.iter().any(|signal| signals.has(*signal))
                 || detect.personal_data.iter().any(|kind| personal_data.contains_key(kind.as_str()));
-            let action = hit.then(|| self.posture.action(&row.policy, phase, now))??;
+            let action = hit.then(|| posture.action(&row.policy, phase, now))??;
             Some(Match { policy: &row.policy, action })
         });
         let mut matched: Vec<Match<'_>> = spoke.collect();

@@ -5,9 +5,11 @@
 //! string and key for itself, what is packed inside them, and the strings together in their order, because a command
 //! line often comes as a list of words.
 //!
-//! Pure functions: no actor, no channel; the only clock is the one that ends overrides.
+//! Pure functions: no actor, no channel; the only clock is the one that ends overrides. [`sources`] alone has a thread: it
+//! brings in what a store says.
 
 pub mod authority;
+pub mod builder;
 pub mod catalogue;
 mod compile;
 mod confirm;
@@ -16,7 +18,10 @@ pub mod model;
 pub mod posture;
 #[cfg(test)]
 mod quality;
+pub mod rules;
 pub mod signal;
+pub mod sources;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod texts;

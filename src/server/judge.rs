@@ -5,10 +5,12 @@ use super::query::Query;
 use super::reply::Refusal;
 use super::state::App;
 use crate::pdp::embedded::RULE_SET;
+use crate::policy::Texts;
 use crate::policy::authority::{Content, Judgement, Matched, PolicySet, Question};
 use crate::policy::model::{Action, Phase, Severity};
 use callgate_actors::call::Hints;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -61,6 +63,9 @@ impl App {
     /// A refusal when nothing could be decided: there is too much work, or it took too long. A content that cannot be
     /// judged is a judgement that blocks.
     pub(super) async fn judge(&self, asked: Asked) -> Result<Judged, Refusal> {
+        if let Some(reason) = self.authority.shut_reason() {
+            return Err(Refusal::unavailable(format!("nothing can be decided now: {reason}")));
+        }
         let set = self.authority.current();
         let started = Instant::now();
         let small = asked.content.len() <= JUDGE_IN_PLACE_BYTES;
@@ -92,7 +97,12 @@ fn judge(set: &Arc<PolicySet>, asked: &Asked) -> Result<Judgement, String> {
             Query::Text(text) => set.judge(&question(Content::Text(text))),
             Query::Call { arguments, .. } => {
                 let mut judgement = set.judge(&question(Content::Json(arguments.as_bytes())))?;
-                let wire = set.engine().judge_text(query, asked.phase);
+                let mut texts = Texts::default();
+                texts.value(query);
+                let now = SystemTime::now();
+                let posture = set.posture(&asked.backend, &asked.tool, now);
+                let data = BTreeMap::new();
+                let wire = set.engine().judge_under(&posture, &texts, &data, asked.phase, now);
                 add(&mut judgement, wire.iter().map(Matched::from));
                 Ok(judgement)
             }
@@ -134,7 +144,8 @@ impl Judged {
         let data = |matched: &&Matched| is_data(&matched.category);
         let matched = &self.judgement.matched;
         self.judgement.masked.is_some()
-            && (matched.iter().any(|m| m.action <= Action::Redact && is_data(&m.category))
+            && (matched.iter().any(|m| m.action == Action::Redact)
+                || matched.iter().any(|m| m.action < Action::Redact && is_data(&m.category))
                 || matched.iter().find(data).is_none())
     }
 

@@ -92,8 +92,3 @@ fn router(app: Arc<App>) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }
-
-/// Which set of policies decides now.
-fn policy_version(_: &App) -> String {
-    format!("callgate {}", env!("CARGO_PKG_VERSION"))
-}

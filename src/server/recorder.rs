@@ -4,7 +4,7 @@
 //! told in the log.
 
 use super::limits::{LAST_ROWS_DEADLINE, ROW_PATIENCE, ROWS_AT_ONCE, ROWS_QUEUED, STORE_DEADLINE};
-use crate::store::{DecisionRow, Store};
+use crate::store::{DecisionRow, LazyStore};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -23,11 +23,11 @@ enum Entry {
 }
 
 impl Recorder {
-    pub(super) fn start(store: Arc<dyn Store>) -> Self {
+    pub(super) fn start(store: Arc<LazyStore>) -> Self {
         let (queue, rows) = mpsc::channel(ROWS_QUEUED);
         let (end, ended) = oneshot::channel();
         let started = std::thread::Builder::new().name("decisions".into()).spawn(move || {
-            write_all(store.as_ref(), rows);
+            write_all(&store, rows);
             let _ = end.send(());
         });
         if let Err(error) = started {
@@ -80,7 +80,7 @@ impl Recorder {
     }
 }
 
-fn write_all(store: &dyn Store, mut rows: mpsc::Receiver<Entry>) {
+fn write_all(store: &LazyStore, mut rows: mpsc::Receiver<Entry>) {
     let mut failing = false;
     while let Some(first) = rows.blocking_recv() {
         let (mut batch, mut marks) = (Vec::new(), Vec::new());
@@ -92,7 +92,7 @@ fn write_all(store: &dyn Store, mut rows: mpsc::Receiver<Entry>) {
             }
             next = if batch.len() < ROWS_AT_ONCE { rows.try_recv().ok() } else { None };
         }
-        match store.record_decisions(&batch) {
+        match store.get().and_then(|store| store.record_decisions(&batch)) {
             Ok(()) if failing => {
                 failing = false;
                 tracing::info!("decisions are recorded again");

@@ -53,7 +53,7 @@ impl Row<'_> {
             client_id: self.client.to_owned(),
             reasons: self.reasons.to_vec(),
             matched: matched.collect(),
-            policy_version: super::policy_version(app),
+            policy_version: app.authority.current().version().to_owned(),
             context: self.context,
             redactions: Value::Object(redactions),
         }

@@ -7,7 +7,7 @@ use super::limits::{BODY_PIECES, JOBS_QUEUED, STORE_DEADLINE, WORKERS};
 use super::recorder::Recorder;
 use super::reply::Refusal;
 use crate::policy::authority::Authority;
-use crate::store::{Store, StoreError};
+use crate::store::{LazyStore, Store, StoreError};
 use callgate_actors::workers::Workers;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub struct Parts {
     /// Who decides.
     pub authority: Arc<Authority>,
     /// Policies, overrides, decisions and tickets.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<LazyStore>,
     /// Makes a change of the store hold.
     pub refresh: Refresh,
     /// The tenant that this server decides for; empty for an unnamed one.
@@ -39,7 +39,7 @@ pub struct Parts {
 /// What all requests share.
 pub(super) struct App {
     pub(super) authority: Arc<Authority>,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<LazyStore>,
     pub(super) refresh: Refresh,
     pub(super) tenant: String,
     pub(super) organization: String,
@@ -88,13 +88,13 @@ impl App {
         }
     }
 
-    /// Asks the store on a thread. What was decided before is written first, so that it is found.
+    /// Asks the store on a thread.
     pub(super) async fn stored<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&dyn Store, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (store, tenant) = (self.store.clone(), self.tenant.clone());
-        let answer = self.on_thread(STORE_DEADLINE, move || ask(store.as_ref(), &tenant)).await?;
+        let answer = self.on_thread(STORE_DEADLINE, move || ask(store.get()?.as_ref(), &tenant)).await?;
         answer.map_err(Refusal::from)
     }
 

@@ -51,8 +51,14 @@ const OF_OTHER_PRODUCTS: &[&str] = &[
 
 /// Settings that AxonFlow names without a prefix, and so do we.
 #[cfg(test)]
-pub(super) const WITHOUT_FAMILY: [&str; 4] =
-    ["PII_ACTION", "SQLI_ACTION", "SENSITIVE_DATA_ACTION", "DANGEROUS_COMMAND_ACTION"];
+pub(super) const WITHOUT_FAMILY: [&str; 6] = [
+    "PII_ACTION",
+    "SQLI_ACTION",
+    "SENSITIVE_DATA_ACTION",
+    "DANGEROUS_COMMAND_ACTION",
+    "POLICY_CACHE_TTL",
+    "POLICY_BLOCK_ON_ERROR",
+];
 
 /// Whether a variable belongs to callgate's own families, in any case: Windows does not tell `callgate_x` from
 /// `CALLGATE_X`.

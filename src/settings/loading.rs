@@ -5,11 +5,13 @@ use super::reader::{self, Reader, Wrong};
 use super::table::{self, Setting};
 use super::{
     BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Pdp, Platform,
-    RedactEngine, RedactResponses, Settings, backends, duration, families, url, values,
+    RedactEngine, RedactResponses, Settings, StoreKind, StoreSettings, backends, duration, families, url,
+    values,
 };
 use crate::fault::{Fault, quoted};
 use crate::policy::posture::{Class, Posture, Profile};
 use crate::secret::Secret;
+use crate::store::PostgresStore;
 use callgate_actors::limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ const DECIDE_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Hosts cancel a call after 60 s: callgate answers before that.
 const CALL_BUDGET: Duration = Duration::from_secs(55);
+const POLICY_CACHE_TTL: Duration = Duration::from_secs(5 * 60);
 const LIST_WAIT: Duration = Duration::from_secs(10);
 
 /// One walk through everything that can be set.
@@ -58,6 +61,7 @@ impl<'a> Loading<'a> {
         let identity = self.identity(machine);
         let state_dir = self.state_dir();
         let audit_log = self.audit_log(&state_dir);
+        let store = self.store();
         let reader = &mut self.reader;
         Settings {
             pdp,
@@ -74,6 +78,7 @@ impl<'a> Loading<'a> {
                 values::one_of(values::CARD_MATCH, text)
             }),
             posture: posture(reader),
+            store,
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
@@ -89,6 +94,34 @@ impl<'a> Loading<'a> {
             log: reader.checked(&table::LOG, log_filter).unwrap_or_else(|| table::LOG.default.to_owned()),
             backends: Vec::new(),
             notes: Vec::new(),
+        }
+    }
+
+    fn store(&mut self) -> StoreSettings {
+        let asked = self.reader.parsed(&table::STORE, None, |text| values::one_of(values::STORE, text));
+        let database_url = self.secret(&table::DATABASE_URL, &table::DATABASE_URL_FILE);
+        if let Some(Err(error)) = database_url.as_ref().map(|url| PostgresStore::new(url, "")) {
+            let told = error.to_string();
+            let (what, hint) = told.split_once("; ").unwrap_or((&told, "correct it"));
+            self.reader.wrong(&table::DATABASE_URL, Wrong::new(what, hint));
+        }
+        let found = if database_url.is_some() { StoreKind::Postgres } else { StoreKind::Sqlite };
+        let kind = asked.unwrap_or(found);
+        if kind == StoreKind::Postgres && database_url.is_none() {
+            let hint = "set CALLGATE_DATABASE_URL or CALLGATE_DATABASE_URL_FILE";
+            self.reader.wrong(&table::STORE, Wrong::new("the database has no address", hint));
+        }
+        if kind != StoreKind::Postgres && database_url.is_some() {
+            self.reader
+                .note("CALLGATE_DATABASE_URL: not used, because CALLGATE_STORE is not postgres".into());
+        }
+        let reader = &mut self.reader;
+        StoreSettings {
+            kind,
+            database_url,
+            cache_ttl: reader.parsed(&table::POLICY_CACHE_TTL, POLICY_CACHE_TTL, duration::parse),
+            block_on_error: reader
+                .parsed(&table::POLICY_BLOCK_ON_ERROR, false, |text| values::one_of(values::ON_OFF, text)),
         }
     }
 

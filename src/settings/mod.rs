@@ -16,7 +16,7 @@ mod values;
 
 pub use backends::{BackendEntry, HttpEntry, StdioEntry, Transport};
 pub use machine::{MAX_SETTINGS_FILE_BYTES, Machine, environment, read_file};
-pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses};
+pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses, StoreKind};
 
 pub(crate) use reader::lookup;
 
@@ -54,6 +54,8 @@ pub struct Settings {
     pub card_match: CardMatch,
     /// What the embedded policies do about their findings.
     pub posture: Posture,
+    /// Where stored policies and decisions are.
+    pub store: StoreSettings,
     /// Longest wait for one decision.
     pub decide_timeout: Duration,
     /// Longest wait for one answer of a backend without a timeout of its own.
@@ -78,6 +80,19 @@ pub struct Settings {
     pub backends: Vec<BackendEntry>,
     /// What is worth telling but stops nothing: one line each, no secrets.
     pub notes: Vec<String>,
+}
+
+/// Where stored policies and decisions are.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// Which database.
+    pub kind: StoreKind,
+    /// Address of a PostgreSQL database, checked to be one; there when `kind` is [`StoreKind::Postgres`].
+    pub database_url: Option<Secret>,
+    /// How often stored policies are read.
+    pub cache_ttl: Duration,
+    /// Whether every call is blocked while they cannot be read.
+    pub block_on_error: bool,
 }
 
 /// How the AxonFlow platform is reached.

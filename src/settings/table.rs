@@ -92,6 +92,16 @@ settings! {
         "what the embedded policies do about passwords, keys and tokens; wins over the profile";
     DANGEROUS_COMMAND_ACTION = "DANGEROUS_COMMAND_ACTION", "block, require_approval, warn, log", "",
         "what the embedded policies do about dangerous commands, paths, addresses and prompts; wins over the profile";
+    STORE = "CALLGATE_STORE", "auto, sqlite, postgres, off", "auto",
+        "where stored policies and decisions are; `auto` is PostgreSQL when `CALLGATE_DATABASE_URL` is set, else `callgate.db` in the state directory";
+    DATABASE_URL = "CALLGATE_DATABASE_URL", "secret", "",
+        "PostgreSQL, as `postgres://user:password@host:5432/database?sslmode=require`; `DATABASE_URL` is not read";
+    DATABASE_URL_FILE = "CALLGATE_DATABASE_URL_FILE", "path", "",
+        "file that holds that address; one newline at its end is not part of it";
+    POLICY_CACHE_TTL = "POLICY_CACHE_TTL", "duration", "5m",
+        "how often stored policies and overrides are read again";
+    POLICY_BLOCK_ON_ERROR = "POLICY_BLOCK_ON_ERROR", "true, false", "false",
+        "whether every call is blocked while stored policies cannot be read; otherwise the last good ones hold";
     AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "",
         "file of audit rows; a relative path is taken from the state directory; unset leaves the rows on stderr only";
     AUDIT_DIR = "CALLGATE_AUDIT_DIR", "path", "",

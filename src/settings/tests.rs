@@ -84,6 +84,22 @@ fn unset_settings_have_the_contracts_defaults() {
 }
 
 #[test]
+fn the_store_is_a_file_unless_a_database_has_an_address() {
+    let url = ("CALLGATE_DATABASE_URL", "postgres://u:hunter2@db.example.com/d");
+    let kind = |pairs: &[(&str, &str)]| settings(pairs).store.kind;
+    assert_eq!(kind(&[]), StoreKind::Sqlite);
+    assert_eq!(kind(&[url]), StoreKind::Postgres);
+    assert_eq!(kind(&[url, ("CALLGATE_STORE", "sqlite")]), StoreKind::Sqlite);
+    assert!(notes(&[url, ("CALLGATE_STORE", "off")]).contains("CALLGATE_DATABASE_URL: not used"));
+    assert_eq!(settings(&[]).store.cache_ttl, Duration::from_secs(300));
+    assert!(settings(&[("POLICY_BLOCK_ON_ERROR", "true")]).store.block_on_error);
+    assert!(told(&[("CALLGATE_STORE", "postgres")]).contains("the database has no address"));
+    assert!(told(&[("POLICY_CACHE_TTL", "often")]).contains("POLICY_CACHE_TTL"));
+    let open = told(&[("CALLGATE_DATABASE_URL", "postgres://u:hunter2@db.example.com/d?sslmode=prefer")]);
+    assert!(open.contains("sslmode=require") && !open.contains("hunter2"), "{open}");
+}
+
+#[test]
 fn the_table_tells_the_defaults_that_hold() {
     let unset = format!("{:?}", settings(&[]));
     for setting in table::ALL {

@@ -15,6 +15,17 @@ pub enum Pdp {
     Axonflow,
 }
 
+/// Where stored policies and decisions are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Nowhere.
+    Off,
+    /// `callgate.db` in the state directory.
+    Sqlite,
+    /// The database at [`super::StoreSettings::database_url`].
+    Postgres,
+}
+
 /// What happens with a call while the PDP is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailMode {
@@ -57,6 +68,12 @@ pub enum CardMatch {
 
 pub(super) const ON_OFF: &[(&str, bool)] =
     &[("on", true), ("off", false), ("true", true), ("false", false), ("1", true), ("0", false)];
+pub(super) const STORE: &[(&str, Option<StoreKind>)] = &[
+    ("auto", None),
+    ("sqlite", Some(StoreKind::Sqlite)),
+    ("postgres", Some(StoreKind::Postgres)),
+    ("off", Some(StoreKind::Off)),
+];
 pub(super) const REDACT_RESPONSES: &[(&str, RedactResponses)] = &[
     ("always", RedactResponses::Always),
     ("on-obligation", RedactResponses::OnObligation),

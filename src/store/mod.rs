@@ -5,7 +5,10 @@
 //!
 //! Times are kept in microseconds, as PostgreSQL does; what a store gives back is cut to them.
 
+mod decision_log;
+mod lazy;
 pub mod limits;
+pub mod postgres;
 #[cfg(test)]
 pub(crate) mod promises;
 mod rows;
@@ -14,6 +17,9 @@ pub(crate) mod samples;
 pub mod sqlite;
 mod tickets;
 
+pub use decision_log::DecisionLog;
+pub use lazy::LazyStore;
+pub use postgres::PostgresStore;
 pub use rows::{
     DecisionFilter, DecisionRow, MatchedRow, Review, StoredOverride, StoredPolicy, Ticket, TicketEvent,
     TicketFilter, TicketStats,

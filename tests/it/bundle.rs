@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Variables that a person with a form has no use for: the form has a field that does the same in another way, or they
 /// are for tests of a set-up.
-const NOT_IN_THE_FORM: [&str; 15] = [
+const NOT_IN_THE_FORM: [&str; 20] = [
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -24,6 +24,12 @@ const NOT_IN_THE_FORM: [&str; 15] = [
     "SQLI_ACTION",
     "SENSITIVE_DATA_ACTION",
     "DANGEROUS_COMMAND_ACTION",
+    // So is the database that a fleet shares; a single person's is a file that needs no setting.
+    "CALLGATE_STORE",
+    "CALLGATE_DATABASE_URL",
+    "CALLGATE_DATABASE_URL_FILE",
+    "POLICY_CACHE_TTL",
+    "POLICY_BLOCK_ON_ERROR",
 ];
 
 fn file(name: &str) -> String {

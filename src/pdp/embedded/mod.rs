@@ -13,12 +13,15 @@ use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
 use callgate_actors::ports::{Decide, Decision, MatchedPolicy, Verdict};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Stands in `evaluated_policies` when no policy spoke.
 pub const RULE_SET: &str = "callgate_builtin";
 /// Policies named in one decision.
 const NAMED: usize = 8;
+/// How long a decision waits for stored policies that are read for the first time; a store that is there answers in
+/// milliseconds.
+const FIRST_READING: Duration = Duration::from_secs(2);
 /// Reasons given.
 const REASONS: usize = 3;
 
@@ -65,10 +68,13 @@ impl Decide for EmbeddedPdp {
     }
 
     fn is_quick(&self, call: &Call) -> bool {
-        call.arguments.as_ref().is_none_or(|arguments| arguments.len() <= DECIDE_IN_PLACE_BYTES)
+        // While stored policies are read for the first time a decision waits for them.
+        self.authority.is_settled()
+            && call.arguments.as_ref().is_none_or(|arguments| arguments.len() <= DECIDE_IN_PLACE_BYTES)
     }
 
-    fn decide(&self, call: &Call, _: Instant) -> Decision {
+    fn decide(&self, call: &Call, deadline: Instant) -> Decision {
+        self.authority.wait_settled(deadline.min(Instant::now() + FIRST_READING));
         let mut decision = Decision {
             decision_id: uuid::Uuid::new_v4().to_string(),
             trace_id: Trace::of(call.meta.as_deref()).id,
@@ -88,7 +94,10 @@ impl Decide for EmbeddedPdp {
             }
             Err(malformed) => {
                 decision.verdict = Verdict::Deny;
-                decision.reasons = vec![format!("the arguments cannot be decided on: {malformed}")];
+                decision.reasons = vec![match self.authority.shut_reason() {
+                    Some(reason) => format!("nothing can be decided now: {reason}"),
+                    None => format!("the arguments cannot be decided on: {malformed}"),
+                }];
             }
         }
         decision

@@ -7,6 +7,8 @@
 mod gate;
 mod inbox;
 mod pdp;
+#[cfg(unix)]
+mod postgres;
 mod processes;
 mod reply;
 mod service;
@@ -14,6 +16,8 @@ mod setup;
 
 pub(crate) use gate::Gate;
 pub(crate) use pdp::{Pdp, http};
+#[cfg(unix)]
+pub(crate) use postgres::Cluster;
 pub(crate) use processes::Process;
 pub(crate) use reply::Reply;
 pub(crate) use service::{Answer, Service};

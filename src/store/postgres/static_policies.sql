@@ -1,0 +1,28 @@
+CREATE TABLE static_policies (
+    id UUID PRIMARY KEY,
+    org_id VARCHAR(255) NOT NULL DEFAULT '',
+    policy_id VARCHAR(100) NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    category VARCHAR(50) NOT NULL,
+    pattern TEXT NOT NULL,
+    severity VARCHAR(20) NOT NULL DEFAULT 'medium',
+    description TEXT,
+    action VARCHAR(20) NOT NULL DEFAULT 'block',
+    enabled BOOLEAN NOT NULL DEFAULT true,
+    tenant_id VARCHAR(100) NOT NULL DEFAULT 'global',
+    metadata JSONB NOT NULL DEFAULT '{}',
+    created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    version INTEGER NOT NULL DEFAULT 1,
+    tier VARCHAR(20) NOT NULL DEFAULT 'tenant',
+    organization_id UUID,
+    priority INTEGER NOT NULL DEFAULT 50,
+    tags JSONB NOT NULL DEFAULT '[]',
+    created_by VARCHAR(255) NOT NULL DEFAULT '',
+    updated_by VARCHAR(255) NOT NULL DEFAULT '',
+    deleted_at TIMESTAMPTZ,
+    phase VARCHAR(20) NOT NULL DEFAULT 'both',
+    action_request VARCHAR(20),
+    action_response VARCHAR(20)
+);
+CREATE UNIQUE INDEX static_policies_one ON static_policies (tenant_id, policy_id) WHERE deleted_at IS NULL;
