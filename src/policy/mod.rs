@@ -28,4 +28,5 @@ mod texts;
 mod understand;
 
 pub use engine::{Engine, Match};
+pub(crate) use stored::expression;
 pub use texts::Texts;

@@ -68,10 +68,6 @@ pub const IDEMPOTENT_LIFE: Duration = Duration::from_secs(10 * 60);
 /// Longest `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 256;
 
-/// Longest regular expression of a stored policy.
-pub const PATTERN_BYTES: usize = 4096;
-/// Size that an expression may have when it is compiled.
-pub const COMPILED_BYTES: usize = 4 * 1024 * 1024;
 /// Texts that one request may test a pattern with.
 pub const TEST_INPUTS: usize = 1000;
 

@@ -3,10 +3,11 @@
 
 use super::body::Input;
 use super::judge::severity;
-use super::limits::{COMPILED_BYTES, PATTERN_BYTES, TEST_INPUTS};
+use super::limits::TEST_INPUTS;
 use super::overrides;
 use super::reply::Refusal;
 use super::state::{App, Shared};
+use crate::policy::expression;
 use crate::policy::model::{Policy, Tier};
 use crate::store::{StoreError, StoredOverride, StoredPolicy};
 use axum::Json;
@@ -329,19 +330,7 @@ fn check(row: &StoredPolicy) -> Result<(), Refusal> {
         "system" => return Err(Refusal::forbidden("tier: system policies are shipped and cannot be made")),
         _ => return wrong("tier: must be tenant or organization".into()),
     }
-    compile(&row.pattern).map(|_| ()).map_err(|why| Refusal::malformed(format!("pattern: {why}")))
-}
-
-/// Compiles an expression within its bounds. The message is one line.
-fn compile(pattern: &str) -> Result<regex::Regex, String> {
-    if pattern.is_empty() || pattern.len() > PATTERN_BYTES {
-        return Err(format!("must be 1 to {PATTERN_BYTES} bytes long"));
-    }
-    let built = regex::RegexBuilder::new(pattern).case_insensitive(true).size_limit(COMPILED_BYTES).build();
-    built.map_err(|error| {
-        let text = error.to_string();
-        text.lines().last().unwrap_or("not a regular expression").trim_start_matches("error: ").to_owned()
-    })
+    expression(&row.pattern).map(|_| ()).map_err(|why| Refusal::malformed(format!("pattern: {why}")))
 }
 
 fn is_shipped(app: &App, id: &str) -> bool {
@@ -442,16 +431,17 @@ pub(super) async fn test(state: Shared, Input(trial): Input<Trial>) -> Result<Js
 }
 
 fn tried(pattern: &str, inputs: &[String]) -> Value {
-    let regex = match compile(pattern) {
+    let regex = match expression(pattern) {
         Ok(regex) => regex,
         Err(error) => {
             return json!({"valid": false, "error": error, "pattern": pattern, "inputs": inputs, "matches": []});
         }
     };
     let one = |input: &String| {
-        let groups = regex.captures(input).map(|found| {
-            found.iter().map(|group| group.map(|g| g.as_str()).unwrap_or_default()).collect::<Vec<_>>()
-        });
+        let text = |group: Option<regex::bytes::Match<'_>>| {
+            group.map(|g| String::from_utf8_lossy(g.as_bytes()).into_owned()).unwrap_or_default()
+        };
+        let groups = regex.captures(input.as_bytes()).map(|found| found.iter().map(text).collect::<Vec<_>>());
         json!({"input": input, "matched": groups.is_some(), "groups": groups.unwrap_or_default()})
     };
     let matches: Vec<Value> = inputs.iter().map(one).collect();
@@ -474,9 +464,13 @@ mod tests {
     }
 
     #[test]
-    fn expressions_are_bounded() {
-        assert!(compile(&"a".repeat(PATTERN_BYTES + 1)).is_err());
-        assert!(compile("").is_err());
-        assert!(compile(r"(?:\w{1000}){1000}").is_err(), "too large when compiled");
+    fn a_pattern_is_tried_as_it_will_be_asked() {
+        let matched =
+            |pattern: &str, input: &str| tried(pattern, &[input.into()])["matches"][0]["matched"] == true;
+        assert!(matched("Falcon.notes", "Falcon\nnotes") && !matched("falcon", "Falcon"), "case counts");
+        assert!(matched("(?i)falcon", "Falcon"));
+        for unusable in ["", "(", r"(?:\w{1000}){1000}"] {
+            assert_eq!(tried(unusable, &[])["valid"], false, "{unusable}");
+        }
     }
 }

@@ -139,7 +139,7 @@ async def policies(client):
     same("one", (await client.get_static_policy("sys_sqli_drop_table")).tier.value, "system")
 
     request = CreateStaticPolicyRequest(
-        name="Project Falcon", category=PolicyCategory.SECURITY_DANGEROUS, pattern=r"project\s+falcon", action=PolicyAction.BLOCK
+        name="Project Falcon", category=PolicyCategory.SECURITY_DANGEROUS, pattern=r"(?i)project\s+falcon", action=PolicyAction.BLOCK
     )
     made = await client.create_static_policy(request)
     same("made", (made.name, made.tier.value, made.enabled, made.version), ("Project Falcon", "tenant", True, 1))
