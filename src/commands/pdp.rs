@@ -143,6 +143,7 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
         tenant: text(&settings.identity.tenant_id),
         organization: text(&settings.identity.org_id),
         credentials,
+        admin: settings.platform.admin_secret.clone(),
         hosts: if options.listen.ip().is_loopback() {
             Hosts::Loopback(options.allow_host.clone())
         } else {

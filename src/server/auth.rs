@@ -1,7 +1,7 @@
 //! Who asks: Basic authentication, and the addresses that a request may be meant for.
 
 use crate::secret::Secret;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -24,6 +24,25 @@ impl Credentials {
         let same_password = same(password.as_bytes(), self.client_secret.expose().as_bytes());
         same_user & same_password
     }
+}
+
+/// Whether the request carries this password, under whatever name.
+pub(super) fn has_password(headers: &HeaderMap, secret: &Secret) -> bool {
+    basic(headers).is_some_and(|(_, password)| same(password.as_bytes(), secret.expose().as_bytes()))
+}
+
+/// Whether a request changes what is decided, or decides what is held: for those who administer. To put something into
+/// the queue is not.
+pub(super) fn is_administration(method: &Method, path: &str) -> bool {
+    if method.is_safe() {
+        return false;
+    }
+    let path = path.trim_end_matches('/');
+    let below =
+        |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    (below("/api/v1/static-policies") && path != "/api/v1/static-policies/test")
+        || below("/api/v1/overrides")
+        || (below("/api/v1/hitl") && path != "/api/v1/hitl/queue")
 }
 
 /// Whether two texts are the same, without telling by the time taken where they differ.
@@ -131,6 +150,24 @@ mod tests {
         two.append("authorization", "Basic b3JnOnNlOmNyZXQ=".parse().expect("value"));
         assert!(!credentials().admit(&two), "two are none");
         assert!(!format!("{:?}", credentials()).contains("se:cret"));
+    }
+
+    #[test]
+    fn what_changes_decisions_is_administration() {
+        for (method, path, expected) in [
+            (Method::POST, "/api/v1/hitl/queue/x/approve", true),
+            (Method::POST, "/api/v1/hitl/expire", true),
+            (Method::POST, "/api/v1/static-policies", true),
+            (Method::PATCH, "/api/v1/static-policies/x", true),
+            (Method::DELETE, "/api/v1/overrides/x", true),
+            (Method::POST, "/api/v1/overrides", true),
+            (Method::GET, "/api/v1/overrides", false),
+            (Method::POST, "/api/v1/hitl/queue", false),
+            (Method::POST, "/api/v1/static-policies/test", false),
+            (Method::POST, "/api/v1/decide", false),
+        ] {
+            assert_eq!(is_administration(&method, path), expected, "{method} {path}");
+        }
     }
 
     #[test]

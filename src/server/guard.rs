@@ -38,8 +38,13 @@ async fn pass(app: &App, request: Request, next: Next) -> Result<Response, Refus
         return Err(Refusal::forbidden("Origin: web pages are not served here"));
     }
     let open = request.uri().path() == "/health";
-    if !open && app.credentials.as_ref().is_some_and(|credentials| !credentials.admit(headers)) {
+    let is_admin = app.admin.as_ref().is_some_and(|secret| auth::has_password(headers, secret));
+    let is_client = app.credentials.as_ref().is_none_or(|credentials| credentials.admit(headers));
+    if !open && !is_client && !is_admin {
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "credentials: missing or wrong"));
+    }
+    if app.admin.is_some() && !is_admin && auth::is_administration(request.method(), request.uri().path()) {
+        return Err(Refusal::forbidden("credentials: this needs the admin secret"));
     }
     // A body of unknown length may be as long as any.
     let chunked = headers.contains_key(header::TRANSFER_ENCODING);

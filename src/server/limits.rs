@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Connections that are open at once; one more waits in the listener's queue. A gate holds as many as it has decisions
 /// in flight (128 threads), so this is a few busy gates or some hundred quiet ones.
-pub const CONNECTIONS: usize = 512;
+pub const CONNECTIONS: u32 = 512;
 /// Longest life of a connection, so that one whose client reads nothing does not keep its place for ever. A client that
 /// is well connects again.
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(15 * 60);

@@ -44,7 +44,7 @@ use tokio::net::TcpListener;
 /// backends.
 pub async fn serve(parts: Parts, listener: TcpListener, leave: impl Future<Output = ()>) {
     let app = Arc::new(App::new(parts));
-    listen::serve(listener, router(app.clone()), leave).await;
+    listen::serve(listener, router(app.clone()), listen::Bounds::default(), leave).await;
     app.recorder.close().await;
     if let Some(connectors) = &app.connectors {
         connectors.stop();

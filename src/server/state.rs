@@ -7,6 +7,7 @@ use super::limits::{BODY_PIECES, JOBS_QUEUED, STORE_DEADLINE, WORKERS};
 use super::recorder::Recorder;
 use super::reply::Refusal;
 use crate::policy::authority::Authority;
+use crate::secret::Secret;
 use crate::store::{LazyStore, Store, StoreError};
 use callgate_actors::workers::Workers;
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,8 @@ pub struct Parts {
     pub organization: String,
     /// Who is let in; `None` lets everybody in who reaches the address.
     pub credentials: Option<Credentials>,
+    /// The password that changing policies and deciding held calls needs; `None` lets every client do it.
+    pub admin: Option<Secret>,
     /// Under which names the server may be addressed.
     pub hosts: Hosts,
     /// The backends of the connector plane; `None` serves none.
@@ -44,6 +47,7 @@ pub(super) struct App {
     pub(super) tenant: String,
     pub(super) organization: String,
     pub(super) credentials: Option<Credentials>,
+    pub(super) admin: Option<Secret>,
     pub(super) hosts: Hosts,
     pub(super) connectors: Option<Connectors>,
     pub(super) recorder: Recorder,
@@ -57,7 +61,8 @@ pub(super) type Shared = axum::extract::State<Arc<App>>;
 
 impl App {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { authority, store, refresh, tenant, organization, credentials, hosts, connectors } = parts;
+        let Parts { authority, store, refresh, tenant, organization, credentials, admin, hosts, connectors } =
+            parts;
         Self {
             recorder: Recorder::start(store.clone()),
             authority,
@@ -66,6 +71,7 @@ impl App {
             tenant,
             organization,
             credentials,
+            admin,
             hosts,
             connectors,
             idempotency: Mutex::default(),

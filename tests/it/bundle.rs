@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Variables that a person with a form has no use for: the form has a field that does the same in another way, or they
 /// are for tests of a set-up.
-const NOT_IN_THE_FORM: [&str; 20] = [
+const NOT_IN_THE_FORM: [&str; 22] = [
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -26,6 +26,9 @@ const NOT_IN_THE_FORM: [&str; 20] = [
     "DANGEROUS_COMMAND_ACTION",
     // So is the database that a fleet shares; a single person's is a file that needs no setting.
     "CALLGATE_STORE",
+    // The decision service is no extension.
+    "CALLGATE_ADMIN_SECRET",
+    "CALLGATE_ADMIN_SECRET_FILE",
     "CALLGATE_DATABASE_URL",
     "CALLGATE_DATABASE_URL_FILE",
     "POLICY_CACHE_TTL",

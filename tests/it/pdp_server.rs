@@ -294,6 +294,113 @@ fn decisions_are_explained_listed_and_kept() {
     assert_eq!(restarted.get(&explain).of(200)["decision"], "blocked", "kept across a restart");
 }
 
+// --------------------------------------------------------------------------------------------------- policies
+
+const POLICIES: &str = "/api/v1/static-policies";
+
+fn falcon() -> Value {
+    json!({"name": "Project Falcon", "category": "security-dangerous", "pattern": "(?i)falcon", "policy_id": "falcon"})
+}
+
+#[test]
+fn a_policy_holds_as_soon_as_it_is_made_and_no_longer_than_it_stands() {
+    let (_setup, pdp) = service();
+    let query = r#"tool_call: run args: {"q":"notes on Falcon"}"#;
+    assert_eq!(pdp.decide(query)["verdict"], "allow");
+    let made = pdp.post(POLICIES, &falcon()).of(201);
+    assert_eq!(
+        (&made["version"], &made["tier"], &made["enabled"]),
+        (&json!(1), &json!("tenant"), &json!(true))
+    );
+    assert_eq!(pdp.decide(query)["evaluated_policies"], json!(["falcon"]));
+    assert_eq!(pdp.post(POLICIES, &falcon()).status, 409, "the id is taken");
+    let path = format!("{POLICIES}/falcon");
+    let change = |method: &str, body: Value| pdp.send(method, &path, &[], &body.to_string());
+    assert_eq!(change("PUT", json!({"action": "warn"})).of(200)["version"], 2);
+    assert_eq!(pdp.decide(query)["verdict"], "allow");
+    assert_eq!(change("PATCH", json!({"enabled": false})).of(200)["enabled"], false);
+    assert_eq!(pdp.decide(query)["evaluated_policies"], json!(["callgate_builtin"]));
+    assert_eq!(pdp.get(&path).of(200)["action"], "warn");
+    assert_eq!(pdp.send("DELETE", &path, &[], "").status, 204);
+    assert_eq!(pdp.get(&path).status, 404);
+    assert_eq!(pdp.send("DELETE", &path, &[], "").status, 404);
+}
+
+#[test]
+fn policies_that_cannot_be_are_refused() {
+    let (_setup, pdp) = service();
+    let with = |member: &str, value: Value| {
+        let mut policy = falcon();
+        policy[member] = value;
+        pdp.post(POLICIES, &policy).status
+    };
+    for (member, value) in [
+        ("pattern", json!("(")),
+        ("pattern", json!("")),
+        ("severity", json!("worst")),
+        ("action", json!("explode")),
+        ("category", json!("")),
+        ("phase", json!("later")),
+        ("policy_id", json!("two words")),
+        ("name", json!("")),
+    ] {
+        assert_eq!(with(member, value.clone()), 400, "{member}: {value}");
+    }
+    assert_eq!(with("tier", json!("system")), 403);
+    assert_eq!(with("policy_id", json!("sys_sqli_drop_table")), 409, "shipped");
+    let shipped = format!("{POLICIES}/sys_sqli_drop_table");
+    assert_eq!(pdp.send("PUT", &shipped, &[], r#"{"action":"log"}"#).status, 403);
+    assert_eq!(pdp.send("DELETE", &shipped, &[], "").status, 403);
+    let listed = pdp.get(&format!("{POLICIES}?category=security-sqli&limit=2&search=drop")).of(200);
+    assert_eq!(listed["policies"].as_array().map(Vec::len), Some(2));
+    assert!(listed["pagination"]["total"].as_u64().is_some_and(|total| total >= 2), "{listed}");
+    let tried =
+        pdp.post(&format!("{POLICIES}/test"), &json!({"pattern": "a(b)", "inputs": ["xab", "x"]})).of(200);
+    assert_eq!(
+        (&tried["matches"][0]["groups"], &tried["matches"][1]["matched"]),
+        (&json!(["ab", "b"]), &json!(false))
+    );
+}
+
+#[test]
+fn overrides_end_and_spare_what_is_critical() {
+    let (_setup, pdp) = service();
+    let high = json!({"policy_id": "falcon", "name": "Falcon", "category": "security-dangerous", "pattern": "falcon",
+        "severity": "high"});
+    pdp.post(POLICIES, &high).of(201);
+    let ask = |tool: &str| {
+        let body = json!({"stage": "tool", "query": format!(r#"tool_call: {tool} args: {{"q":"falcon"}}"#)});
+        pdp.post(DECIDE, &body).of(200)["verdict"].clone()
+    };
+    assert_eq!(ask("run"), "deny");
+    let asked = json!({"policy_id": "falcon", "policy_type": "static", "override_reason": "migration",
+        "tool_signature": "run", "ttl_seconds": 5});
+    let made = pdp.post("/api/v1/overrides", &asked).of(201);
+    assert_eq!((&made["clamped"], &made["ttl_seconds"]), (&json!(true), &json!(60)));
+    assert_eq!((ask("run"), ask("walk")), (json!("allow"), json!("deny")), "for this tool only");
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!(pdp.get("/api/v1/overrides").of(200)["count"], 1);
+    assert_eq!(pdp.get(&format!("/api/v1/overrides/{id}")).of(200)["policy_id"], "falcon");
+    assert_eq!(pdp.send("DELETE", &format!("/api/v1/overrides/{id}"), &[], "").status, 204);
+    assert_eq!(ask("run"), "deny");
+    let critical = json!({"policy_id": "sys_sqli_drop_table", "override_reason": "please"});
+    assert_eq!(pdp.post("/api/v1/overrides", &critical).status, 403);
+    let no_reason = json!({"policy_id": "falcon", "override_reason": ""});
+    assert_eq!(pdp.post("/api/v1/overrides", &no_reason).status, 400);
+    let nobody = json!({"policy_id": "nobody", "override_reason": "x"});
+    assert_eq!(pdp.post("/api/v1/overrides", &nobody).status, 404);
+}
+
+#[test]
+fn another_instance_sees_a_policy_within_its_ttl() {
+    let setup = Setup::new().env("POLICY_CACHE_TTL", "1s");
+    let (one, other) = (setup.service("one", &[]), setup.service("other", &[]));
+    one.post(POLICIES, &falcon()).of(201);
+    crate::harness::eventually("the policy holds there, too", || {
+        (other.decide("falcon")["verdict"] == "deny").then_some(())
+    });
+}
+
 // -------------------------------------------------------------------------------------------------- approvals
 
 fn holding() -> (Setup, Service) {
@@ -350,6 +457,28 @@ fn nobody_says_yes_to_his_own_call() {
     assert_eq!(pdp.post(&path, &own).status, 403);
     assert_eq!(pdp.post(&path, &json!({"comment": "nobody in particular"})).status, 400);
     assert_eq!(pdp.post("/api/v1/hitl/queue/none/approve", &own).status, 404);
+}
+
+#[test]
+fn a_gates_credentials_cannot_approve_where_there_is_an_admin_secret() {
+    let (_setup, pdp) = service_with(&[
+        ("SQLI_ACTION", "require_approval"),
+        ("AXONFLOW_CLIENT_ID", "org"),
+        ("AXONFLOW_CLIENT_SECRET", "gate"),
+        ("CALLGATE_ADMIN_SECRET", "hunter2-admin"),
+    ]);
+    // base64 of `org:gate` and of `ops:hunter2-admin`
+    let (client, admin) = ("b3JnOmdhdGU=", "b3BzOmh1bnRlcjItYWRtaW4=");
+    let mut pdp = pdp.with_credentials(client);
+    let id = approval_of(&pdp.decide(SQL));
+    assert_eq!(approve(&pdp, &id).status, 403);
+    assert_eq!(pdp.post(POLICIES, &falcon()).status, 403);
+    assert_eq!(pdp.get("/api/v1/hitl/queue").status, 200, "it may look");
+    pdp = pdp.with_credentials(admin);
+    assert_eq!(approve(&pdp, &id).status, 200);
+    pdp = pdp.with_credentials(client);
+    assert_eq!(retry(&pdp, &id, SQL)["verdict"], "allow");
+    assert!(!pdp.log().contains("hunter2"), "{}", pdp.log());
 }
 
 #[test]
