@@ -7,11 +7,14 @@ pub mod demo;
 pub mod fault;
 pub mod journal;
 pub mod launch;
+mod located;
 pub mod log;
 pub mod pdp;
 pub mod policy;
 pub mod redact;
 pub mod response_plane;
+#[cfg(test)]
+mod schema_check;
 pub mod secret;
 pub mod server;
 pub mod settings;

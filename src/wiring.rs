@@ -7,6 +7,8 @@ use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::pdp::recorded::Recorded;
 use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rules::watch;
 use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
@@ -60,13 +62,15 @@ type CheckOutput = crate::pdp::axonflow::CheckOutput;
 fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
-                Fault::failure(
-                    format!("the embedded policies cannot be used: {error}"),
-                    "report this build as broken",
-                )
-            })?;
-            let authority = Arc::new(Authority::new(set));
+            let authority = Arc::new(Authority::new(policy_set(settings)?));
+            if let Some((file, _)) = &settings.policy_file {
+                watch::follow(file.clone(), &authority).map_err(|error| {
+                    Fault::failure(
+                        format!("no thread to follow the policy file: {error}"),
+                        "check the system's limits",
+                    )
+                })?;
+            }
             let pdp = EmbeddedPdp::new(authority.clone(), settings.identity.ai_agent.clone());
             let Some(store) = store(settings)? else { return Ok((Arc::new(pdp), None)) };
             let recorded = Recorded {
@@ -120,6 +124,20 @@ pub fn source_options(settings: &Settings) -> SourceOptions {
         every: settings.store.cache_ttl,
         block_on_error: settings.store.block_on_error,
     }
+}
+
+/// Everything that decides at the start: shipped policies, posture, policy file.
+pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
+    let mut parts = PolicySetBuilder::new(settings.posture.clone());
+    if let Some((_, file)) = &settings.policy_file {
+        parts.set_file(file.rules.clone(), file.overrides.clone());
+    }
+    parts.build().map_err(|error| {
+        Fault::failure(
+            format!("the embedded policies cannot be used: {error}"),
+            "report this build as broken",
+        )
+    })
 }
 
 fn axonflow_options(settings: &Settings) -> AxonflowOptions {

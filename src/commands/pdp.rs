@@ -2,7 +2,8 @@
 
 use super::tell;
 use crate::fault::{EXIT_OK, Fault};
-use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::authority::Authority;
+use crate::policy::rules::watch;
 use crate::policy::sources::Sources;
 use crate::server::{self, Connectors, Credentials, Hosts, Parts, Refresh};
 use crate::settings::{self, Environment, Settings};
@@ -114,14 +115,17 @@ fn check_address(options: &PdpOptions, settings: &Settings) -> Result<(), Fault>
 }
 
 fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result<Parts, Fault> {
-    let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
-        Fault::failure(
-            format!("the embedded policies cannot be used: {error}"),
-            "report this build as broken",
-        )
-    })?;
+    let set = wiring::policy_set(settings)?;
     set.warm();
     let authority = Arc::new(Authority::new(set));
+    if let Some((file, _)) = &settings.policy_file {
+        watch::follow(file.clone(), &authority).map_err(|error| {
+            Fault::failure(
+                format!("no thread to follow the policy file: {error}"),
+                "check the system's limits",
+            )
+        })?;
+    }
     let store = wiring::store(settings)?.ok_or_else(|| {
         let what = "the service keeps decisions and approvals in a store, which is off";
         Fault::settings("CALLGATE_STORE", what, "set it to sqlite or postgres")

@@ -9,7 +9,7 @@ use super::catalogue::CatalogueError;
 use super::model::{Action, Phase, Severity};
 use super::posture::{Override, Posture};
 use super::rules::{Rule, RuleSet};
-use super::{Engine, Match, Texts};
+use super::{Asked, Engine, Match, Texts};
 use crate::strict::{Strings, read_object};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use callgate_actors::call::Hints;
@@ -233,7 +233,8 @@ impl PolicySet {
             }
         };
         let posture = self.posture(question.backend, question.tool, question.at);
-        let spoke = self.core.engine.judge_under(&posture, &texts, &counts, question.phase, question.at);
+        let asked = Asked { phase: question.phase, backend: question.backend, tool: question.tool };
+        let spoke = self.core.engine.judge_under(&posture, &texts, &counts, &asked, question.at);
         let rules = self.parts.rules().judge(question, &texts);
         Ok(self.merge(question, &spoke, &rules, masked))
     }
@@ -430,8 +431,7 @@ mod tests {
         let mut parts = PolicySetBuilder::new(Posture::default());
         assert_eq!(action(&parts, "migrate"), Some(Action::Block));
         let everywhere = over(id, None, Some(Action::Warn), None);
-        parts
-            .set_file(RuleSet::default(), vec![everywhere.clone(), over(id, Some("db/migrate"), None, None)]);
+        parts.set_file(RuleSet::default(), vec![everywhere, over(id, Some("db/migrate"), None, None)]);
         assert_eq!((action(&parts, "migrate"), action(&parts, "query")), (None, Some(Action::Warn)));
         parts.set_stored(Vec::new(), vec![over(id, None, Some(Action::RequireApproval), None)]);
         assert_eq!(action(&parts, "query"), Some(Action::RequireApproval));

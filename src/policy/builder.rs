@@ -65,12 +65,20 @@ impl PolicySetBuilder {
         self
     }
 
+    /// Lets rules with a rate count from zero.
+    pub(super) fn forget_counts(&mut self) {
+        self.rules = Arc::new(self.rules.from_zero());
+    }
+
     /// Puts the database's policies and overrides in the place of the earlier ones. A stored policy whose id is a
     /// shipped one's replaces it.
     pub fn set_stored(&mut self, stored: Vec<Policy>, overrides: Vec<ScopedOverride>) -> &mut Self {
+        // Overrides alone need no new compilation.
+        if format!("{:?}", self.stored) != format!("{stored:?}") {
+            self.core = None;
+        }
         self.stored = stored;
         self.stored_overrides = overrides;
-        self.core = None;
         self
     }
 

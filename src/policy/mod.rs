@@ -13,12 +13,14 @@ pub mod builder;
 pub mod catalogue;
 mod compile;
 mod confirm;
+mod documents;
 mod engine;
 pub mod model;
 pub mod posture;
 #[cfg(test)]
 mod quality;
 pub mod rules;
+mod sentences;
 pub mod signal;
 pub mod sources;
 mod stored;
@@ -27,6 +29,6 @@ mod tests;
 mod texts;
 mod understand;
 
-pub use engine::{Engine, Match};
+pub use engine::{Asked, Engine, Match};
 pub(crate) use stored::expression;
 pub use texts::Texts;

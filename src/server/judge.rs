@@ -5,9 +5,9 @@ use super::query::Query;
 use super::reply::Refusal;
 use super::state::App;
 use crate::pdp::embedded::RULE_SET;
-use crate::policy::Texts;
 use crate::policy::authority::{Content, Judgement, Matched, PolicySet, Question};
 use crate::policy::model::{Action, Phase, Severity};
+use crate::policy::{self, Texts};
 use callgate_actors::call::Hints;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -102,7 +102,9 @@ fn judge(set: &Arc<PolicySet>, asked: &Asked) -> Result<Judgement, String> {
                 let now = SystemTime::now();
                 let posture = set.posture(&asked.backend, &asked.tool, now);
                 let data = BTreeMap::new();
-                let wire = set.engine().judge_under(&posture, &texts, &data, asked.phase, now);
+                let of_call =
+                    policy::Asked { phase: asked.phase, backend: &asked.backend, tool: &asked.tool };
+                let wire = set.engine().judge_under(&posture, &texts, &data, &of_call, now);
                 add(&mut judgement, wire.iter().map(Matched::from));
                 Ok(judgement)
             }

@@ -10,6 +10,8 @@ use super::{
 };
 use crate::fault::{Fault, quoted};
 use crate::policy::posture::{Class, Posture, Profile};
+use crate::policy::rules::watch::Watched;
+use crate::policy::rules::{self, PolicyFile};
 use crate::secret::Secret;
 use crate::store::PostgresStore;
 use callgate_actors::limits;
@@ -62,6 +64,7 @@ impl<'a> Loading<'a> {
         let state_dir = self.state_dir();
         let audit_log = self.audit_log(&state_dir);
         let store = self.store();
+        let policy_file = self.policy_file(pdp);
         let reader = &mut self.reader;
         Settings {
             pdp,
@@ -79,6 +82,7 @@ impl<'a> Loading<'a> {
             }),
             posture: posture(reader),
             store,
+            policy_file,
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
@@ -232,6 +236,37 @@ impl<'a> Loading<'a> {
             Wrong::new(format!("cannot read {shown}: {error}"), hint)
         })?;
         String::from_utf8(bytes).map_err(|_| Wrong::new(format!("{shown} is not UTF-8"), "save it as UTF-8"))
+    }
+
+    /// The policy file. It holds for the policies inside callgate only: where somebody else decides, rules that nobody
+    /// asks must not look as if they held.
+    fn policy_file(&mut self, pdp: Pdp) -> Option<(Watched, PolicyFile)> {
+        let name = self.reader.text(&table::POLICY_FILE)?;
+        if pdp != Pdp::Embedded {
+            let what = "its rules are not asked while AxonFlow decides";
+            let hint = "unset it, or set CALLGATE_PDP to embedded";
+            self.reader.wrong(&table::POLICY_FILE, Wrong::new(what, hint));
+            return None;
+        }
+        let text = match self.read(name) {
+            Ok(text) => text,
+            Err(wrong) => {
+                self.reader.wrong(&table::POLICY_FILE, wrong);
+                return None;
+            }
+        };
+        let home = self.places.home();
+        match rules::file::parse(&text, name, home.as_deref()) {
+            Ok(file) => {
+                let path = self.places.path(name).ok()?;
+                let path = std::path::absolute(&path).unwrap_or(path);
+                Some((Watched { path, home }, file))
+            }
+            Err(faults) => {
+                self.reader.extend(faults, Vec::new());
+                None
+            }
+        }
     }
 
     fn state_dir(&mut self) -> PathBuf {

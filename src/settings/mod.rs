@@ -22,6 +22,8 @@ pub(crate) use reader::lookup;
 
 use crate::fault::Fault;
 use crate::policy::posture::Posture;
+use crate::policy::rules::PolicyFile;
+use crate::policy::rules::watch::Watched;
 use crate::secret::Secret;
 use loading::Loading;
 use std::collections::BTreeMap;
@@ -29,6 +31,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Reads a duration as settings write it, above zero and at most 24 hours. `Err` is what is wrong and the way out.
+pub(crate) fn duration(text: &str) -> Result<Duration, (String, String)> {
+    duration::parse(text).map_err(|wrong| (wrong.what, wrong.hint))
+}
 
 /// An environment: variables by name.
 pub type Environment = BTreeMap<String, OsString>;
@@ -56,6 +63,8 @@ pub struct Settings {
     pub posture: Posture,
     /// Where stored policies and decisions are.
     pub store: StoreSettings,
+    /// The policy file and what stood in it at the start.
+    pub policy_file: Option<(Watched, PolicyFile)>,
     /// Longest wait for one decision.
     pub decide_timeout: Duration,
     /// Longest wait for one answer of a backend without a timeout of its own.

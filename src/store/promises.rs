@@ -7,8 +7,8 @@ use super::{
 };
 use jiff::ToSpan;
 
-/// Checks an empty store.
-pub(crate) fn hold(store: &dyn Store) {
+/// Checks an empty store. `fill` adds that many pending tickets for tenant `flood`, with other digests than `0`.
+pub(crate) fn hold(store: &dyn Store, fill: impl FnOnce(u64)) {
     policies(store);
     overrides(store);
     decisions(store);
@@ -16,7 +16,7 @@ pub(crate) fn hold(store: &dyn Store) {
     deciding(store);
     consuming(store);
     queue(store);
-    bound(store);
+    bound(store, fill);
 }
 
 fn ids(rows: &[StoredPolicy]) -> Vec<&str> {
@@ -259,10 +259,10 @@ fn queue(store: &dyn Store) {
     assert_eq!(stats.oldest_pending, Some(opened[0].created_at));
 }
 
-fn bound(store: &dyn Store) {
-    for i in 0..limits::PENDING_TICKETS {
-        store.open_ticket(&ticket("flood", &format!("{i}"))).expect("opened");
-    }
+fn bound(store: &dyn Store, fill: impl FnOnce(u64)) {
+    store.open_ticket(&ticket("flood", "0")).expect("opened");
+    fill(limits::PENDING_TICKETS - 2);
+    store.open_ticket(&ticket("flood", "the last one")).expect("opened");
     assert!(matches!(store.open_ticket(&ticket("flood", "one more")), Err(StoreError::Full(_))));
     assert!(store.open_ticket(&ticket("flood", "0")).is_ok(), "a call that waits already attaches");
     assert!(store.open_ticket(&ticket("elsewhere", "one more")).is_ok());

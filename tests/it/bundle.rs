@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Variables that a person with a form has no use for: the form has a field that does the same in another way, or they
 /// are for tests of a set-up.
-const NOT_IN_THE_FORM: [&str; 22] = [
+const NOT_IN_THE_FORM: [&str; 23] = [
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -20,6 +20,7 @@ const NOT_IN_THE_FORM: [&str; 22] = [
     "CALLGATE_TOOL_NAME_MAX",
     // What the embedded policies do about their findings is set by whoever governs, not in a form.
     "AXONFLOW_PROFILE",
+    "CALLGATE_POLICY_FILE",
     "PII_ACTION",
     "SQLI_ACTION",
     "SENSITIVE_DATA_ACTION",

@@ -14,9 +14,12 @@ mod hostile;
 mod http_backends;
 mod names;
 mod pdp_server;
+mod policies;
 mod relay;
 mod remote_pdp;
 mod shutdown;
+#[cfg(unix)]
+mod stores;
 mod stubs;
 mod supervision;
 mod tidy;

@@ -8,6 +8,7 @@ use crate::policy::authority::{Authority, Content, Judgement, Matched, PolicySet
 use crate::policy::catalogue::CatalogueError;
 use crate::policy::model::{Action, Phase};
 use crate::policy::posture::Posture;
+use crate::store::limits::POSTGRES_WORK;
 use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
@@ -20,8 +21,8 @@ pub const RULE_SET: &str = "callgate_builtin";
 /// Policies named in one decision.
 const NAMED: usize = 8;
 /// How long a decision waits for stored policies that are read for the first time; a store that is there answers in
-/// milliseconds.
-const FIRST_READING: Duration = Duration::from_secs(2);
+/// milliseconds, and one that is away is given up after that time.
+const FIRST_READING: Duration = POSTGRES_WORK;
 /// Reasons given.
 const REASONS: usize = 3;
 

@@ -15,7 +15,13 @@ fn store(cluster: &Cluster) -> PostgresStore {
 #[test]
 fn the_promises_of_a_store_hold_and_one_of_many_consumes() {
     let cluster = Cluster::start(None);
-    crate::store::promises::hold(&store(&cluster));
+    crate::store::promises::hold(&store(&cluster), |count| {
+        cluster.sql(&format!(
+            "INSERT INTO callgate_tickets SELECT (jsonb_populate_record(t,
+                 jsonb_build_object('request_id', n::text, 'digest', n::text))).*
+             FROM callgate_tickets t, generate_series(1, {count}) n WHERE t.tenant_id = 'flood'"
+        ));
+    });
     let stores: Vec<_> = (0..6).map(|_| store(&cluster)).collect();
     for round in 0..10 {
         let digest = format!("race {round}");

@@ -18,7 +18,12 @@ fn store() -> (TempDir, SqliteStore) {
 #[test]
 fn the_promises_of_a_store_hold() {
     let (_dir, store) = store();
-    crate::store::promises::hold(&store);
+    crate::store::promises::hold(&store, |count| {
+        let fill = |t: &Transaction<'_>| {
+            (1..=count).try_for_each(|n| tickets::open(t, &ticket("flood", &n.to_string())).map(drop))
+        };
+        store.change(fill).expect("filled");
+    });
 }
 
 #[cfg(unix)]

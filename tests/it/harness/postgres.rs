@@ -114,15 +114,17 @@ impl Cluster {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
-    /// `kill -9` for the server; returns when it is gone.
+    /// `kill -9` for the server; returns when it and the processes that serve its connections are gone.
     pub(crate) fn kill(&mut self) {
+        let serving = self.sql("SELECT pid FROM pg_stat_activity");
         let pid = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
         let pid = pid.lines().next().unwrap_or_default().to_owned();
         let killed = Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
         assert!(killed.success());
         self.end();
         let end = Instant::now() + PATIENCE;
-        while self.psql("SELECT 1").status.success() {
+        let remains = || serving.lines().any(|pid| Path::new("/proc").join(pid).exists());
+        while remains() || self.psql("SELECT 1").status.success() {
             assert!(Instant::now() < end, "PostgreSQL does not go");
             std::thread::sleep(Duration::from_millis(20));
         }
