@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod check;
 pub mod explain;
+pub mod pdp;
 pub mod policy;
 pub mod scan;
 pub mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Explain(explain::ExplainOptions),
     /// Judge JSON lines from standard input as calls or answers are judged, and tell what was found
     Scan(scan::ScanOptions),
+    /// Serve the AxonFlow API with the embedded policies, for a fleet of gates
+    Pdp(pdp::PdpOptions),
     #[command(hide = true)]
     Guardian,
     #[command(hide = true)]
@@ -70,6 +73,7 @@ impl Arguments {
                 let scanned = scan::run(&options, &set, io::stdin().lock(), &mut standard_output());
                 ended(scanned.map(|_| true))
             }
+            Some(Command::Pdp(options)) => pdp::run(&options, &mut standard_output()),
             Some(Command::Guardian) => callgate_actors::guardian::run(io::stdin()),
             Some(Command::SampleServer) => demo::server::serve_sample(io::stdin().lock(), standard_output()),
             Some(Command::DemoService) => {

@@ -17,6 +17,7 @@ pub mod response_plane;
 #[cfg(test)]
 mod schema_check;
 pub mod secret;
+pub mod server;
 pub mod settings;
 mod signals;
 pub mod store;

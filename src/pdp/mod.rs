@@ -7,4 +7,4 @@ pub mod axonflow;
 pub mod embedded;
 pub mod recorded;
 mod text;
-mod trace;
+pub(crate) mod trace;

@@ -4,16 +4,16 @@ use serde::Deserialize;
 
 /// The trace a call belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trace {
+pub(crate) struct Trace {
     /// 32 lower-case hex digits, not all zero.
-    pub(super) id: String,
+    pub(crate) id: String,
     flags: String,
 }
 
 impl Trace {
     /// Continues the trace that `params._meta.traceparent` names, if it names a valid one; else starts a new,
     /// sampled one.
-    pub(super) fn of(meta: Option<&[u8]>) -> Self {
+    pub(crate) fn of(meta: Option<&[u8]>) -> Self {
         meta.and_then(caller_traceparent)
             .as_deref()
             .and_then(Self::parse)
@@ -21,7 +21,7 @@ impl Trace {
     }
 
     /// `version-traceid-parentid-flags` (Trace Context, "traceparent Header"). Versions after 00 may be longer.
-    fn parse(header: &str) -> Option<Self> {
+    pub(crate) fn parse(header: &str) -> Option<Self> {
         let (version, rest) = header.split_once('-')?;
         let (id, rest) = rest.split_once('-')?;
         let (span, rest) = rest.split_once('-')?;

@@ -120,7 +120,12 @@ fn trigger(policy: &Policy) -> String {
 
 /// Why an expression cannot be a policy's, as the `regex` crate says it.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
-    build(&expand(pattern)).map(|_| ()).map_err(|error| error.to_string())
+    compiled(pattern).map(|_| ())
+}
+
+/// An expression as the engine compiles it.
+pub(super) fn compiled(pattern: &str) -> Result<Regex, String> {
+    build(&expand(pattern)).map_err(|error| error.to_string())
 }
 
 fn expand(pattern: &str) -> String {

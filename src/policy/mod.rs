@@ -30,4 +30,5 @@ mod texts;
 mod understand;
 
 pub use engine::{Asked, Engine, Match};
+pub(crate) use stored::expression;
 pub use texts::Texts;

@@ -187,6 +187,11 @@ fn action(word: &str) -> Option<Action> {
     all.into_iter().find(|action| action.word() == word)
 }
 
+/// The expression of a stored policy as it is asked, for trying it before it is stored. The error is one line.
+pub(crate) fn expression(text: &str) -> Result<regex::bytes::Regex, String> {
+    compile::compiled(&pattern(text)?)
+}
+
 /// The expression as our engine takes it. Case counts unless the expression says `(?i)`, as in AxonFlow; a `.` is any
 /// character, so that a line break hides nothing. Classes are ASCII where that is possible, as in AxonFlow.
 fn pattern(text: &str) -> Result<String, String> {

@@ -180,6 +180,7 @@ impl<'a> Loading<'a> {
         };
         let client_secret = self.secret(&table::CLIENT_SECRET, &table::CLIENT_SECRET_FILE);
         let user_token = self.secret(&table::USER_TOKEN, &table::USER_TOKEN_FILE);
+        let admin_secret = self.secret(&table::ADMIN_SECRET, &table::ADMIN_SECRET_FILE);
         let carries_credentials = pdp == Pdp::Axonflow && (client_secret.is_some() || user_token.is_some());
         if carries_credentials && reach.is_some_and(url::Reach::is_open) {
             self.reader.note(format!(
@@ -196,6 +197,7 @@ impl<'a> Loading<'a> {
             client_secret,
             user_token,
             pep_audience: self.reader.checked(&table::PEP_AUDIENCE, values::audience),
+            admin_secret,
         }
     }
 

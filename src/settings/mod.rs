@@ -123,6 +123,8 @@ pub struct Platform {
     pub user_token: Option<Secret>,
     /// Audience of the enforcement-point handshake; `None` sends none.
     pub pep_audience: Option<String>,
+    /// Password of those who administer our own service; `None` asks for none.
+    pub admin_secret: Option<Secret>,
 }
 
 /// Who calls, for decisions and audit rows.

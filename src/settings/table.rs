@@ -104,6 +104,10 @@ settings! {
         "PostgreSQL, as `postgres://user:password@host:5432/database?sslmode=require`; `DATABASE_URL` is not read";
     DATABASE_URL_FILE = "CALLGATE_DATABASE_URL_FILE", "path", "",
         "file that holds that address; one newline at its end is not part of it";
+    ADMIN_SECRET = "CALLGATE_ADMIN_SECRET", "secret", "",
+        "for `callgate pdp`: the password that changing policies and overrides and deciding held calls needs; unset lets every client do it";
+    ADMIN_SECRET_FILE = "CALLGATE_ADMIN_SECRET_FILE", "path", "",
+        "file that holds the admin secret; one newline at its end is not part of it";
     POLICY_CACHE_TTL = "POLICY_CACHE_TTL", "duration", "5m",
         "how often stored policies and overrides are read again";
     POLICY_BLOCK_ON_ERROR = "POLICY_BLOCK_ON_ERROR", "true, false", "false",

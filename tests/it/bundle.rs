@@ -31,6 +31,9 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "DANGEROUS_COMMAND_ACTION",
     // So is the database that a fleet shares; a single person's is a file that needs no setting.
     "CALLGATE_STORE",
+    // The decision service is no extension.
+    "CALLGATE_ADMIN_SECRET",
+    "CALLGATE_ADMIN_SECRET_FILE",
     "CALLGATE_DATABASE_URL",
     "CALLGATE_DATABASE_URL_FILE",
     "POLICY_CACHE_TTL",

@@ -14,6 +14,7 @@ mod harness;
 mod hostile;
 mod http_backends;
 mod names;
+mod pdp_server;
 mod policies;
 mod relay;
 mod remote_pdp;

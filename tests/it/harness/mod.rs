@@ -11,6 +11,7 @@ mod pdp;
 mod postgres;
 mod processes;
 mod reply;
+mod service;
 mod setup;
 
 pub(crate) use gate::Gate;
@@ -19,6 +20,7 @@ pub(crate) use pdp::{Pdp, http};
 pub(crate) use postgres::Cluster;
 pub(crate) use processes::Process;
 pub(crate) use reply::Reply;
+pub(crate) use service::{Answer, Service};
 pub(crate) use setup::{HttpStub, Setup};
 
 use std::path::{Path, PathBuf};

@@ -191,7 +191,7 @@ impl Setup {
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).env_clear().envs(&self.env);
         if !self.backends.is_empty() {
