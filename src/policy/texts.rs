@@ -115,6 +115,11 @@ impl Texts {
         (self.values.spans.len() > 1).then_some(self.values.text.as_str())
     }
 
+    /// Every key, at any depth; an ASCII one as it stands there.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.each()
+    }
+
     /// Every value, key, pair of both, and other reading of a value; with it whether its key says that it is SQL.
     pub(super) fn each(&self) -> impl Iterator<Item = (&str, bool)> {
         let values = self.values.each().enumerate();

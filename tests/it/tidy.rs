@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["wire"],
     &["call", "gate", "reply", "seat", "workers"],
     &["out", "ports"],
-    &["pdp", "redactor", "audit", "guardian"],
+    &["approvals", "pdp", "redactor", "audit", "guardian"],
     &["front", "process", "http"],
     &["backend"],
     &["directory"],

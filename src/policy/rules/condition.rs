@@ -90,6 +90,11 @@ impl<'a> Context<'a> {
         self.texts.each().map(|(text, _)| text)
     }
 
+    /// Every key of the content, at any depth; an ASCII one as it stands there, others folded.
+    pub(super) fn each_key(&self) -> impl Iterator<Item = &str> {
+        self.texts.keys()
+    }
+
     /// The arguments, read when first asked for. None at all are an empty object; a plain text has none.
     pub(super) fn arguments(&self) -> &Value {
         self.arguments.get_or_init(|| match self.question.content {

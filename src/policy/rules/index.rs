@@ -164,6 +164,14 @@ impl Bucket {
         if self.by_key.is_empty() && self.anywhere.is_empty() {
             return;
         }
+        // Reading the arguments costs more than everything else here: not for keys that do not occur.
+        let occurs = || {
+            self.by_key.keys().any(|key| !key.is_ascii())
+                || context.each_key().any(|key| self.by_key.contains_key(key))
+        };
+        if self.anywhere.is_empty() && !occurs() {
+            return;
+        }
         let arguments = context.arguments();
         let keys = arguments.as_object().into_iter().flat_map(serde_json::Map::keys);
         let named = keys.filter_map(|key| self.by_key.get(key)).flatten();
