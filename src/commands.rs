@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+pub mod approvals;
 pub mod check;
 pub mod explain;
 pub mod policy;
@@ -31,6 +32,9 @@ enum Command {
     Check,
     /// Show the gate at work with sample servers; needs no settings, account or network
     Demo,
+    /// Decide what waits for a person
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
     /// Show the policies that decide here, and check and test a policy file
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -53,6 +57,7 @@ impl Arguments {
             None | Some(Command::Serve) => serve::run(),
             Some(Command::Check) => check::run(&mut standard_output()),
             Some(Command::Demo) => run_demo(),
+            Some(Command::Approvals(command)) => approvals::run(&command, &mut standard_output()),
             Some(Command::Policy(command)) => policy::run(&command, &mut standard_output()),
             Some(Command::Explain(options)) => {
                 explain::run(&options, io::stdin().lock(), &mut standard_output())

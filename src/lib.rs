@@ -1,5 +1,6 @@
 //! What calls mean: settings, decisions, redaction, journal, commands.
 
+pub mod approvals;
 pub mod canonical;
 pub mod catalogue;
 pub mod commands;

@@ -1,5 +1,7 @@
 //! The only file that knows both worlds: turns settings into the four ports and the plan of the machine.
 
+use crate::approvals::Keeper;
+use crate::approvals::local::{LocalApprovals, LocalOptions, OpenStore};
 use crate::fault::Fault;
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
@@ -14,17 +16,16 @@ use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
-use crate::settings::{
-    CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings, StoreKind,
-};
-use crate::store::{DecisionLog, LazyStore, PostgresStore, Store};
+use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
+use crate::store::{DecisionLog, StoreError, configured};
 use callgate_actors::audit::OpenJournal;
 use callgate_actors::flow::FlowSettings;
 use callgate_actors::guardian::Guardian;
 use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
-use callgate_actors::ports::{Decide, Redact};
+use callgate_actors::ports::{Approve, Decide, Redact};
 use callgate_actors::session::Identity;
+use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// The plan of the machine that these settings describe.
 pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
-    let (decide, remote) = decision_point(settings)?;
+    let Point { decide, remote, approve } = decision_point(settings)?;
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -51,6 +52,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         threads: Threads::System,
         seed: fastrand::u64(..),
         decide,
+        approve: Some(approvals(settings, approve)?),
         redact: response_plane(settings, remote),
         journal: journal(settings),
         launch: Arc::new(launch),
@@ -59,7 +61,16 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
 
 type CheckOutput = crate::pdp::axonflow::CheckOutput;
 
-fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
+/// Who decides, and what comes with it.
+struct Point {
+    decide: Arc<dyn Decide>,
+    /// The response plane of a remote service.
+    remote: Option<CheckOutput>,
+    /// The approvals that a remote service keeps.
+    approve: Option<Arc<dyn Approve>>,
+}
+
+fn decision_point(settings: &Settings) -> Result<Point, Fault> {
     match settings.pdp {
         Pdp::Embedded => {
             let authority = Arc::new(Authority::new(policy_set(settings)?));
@@ -72,7 +83,10 @@ fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckO
                 })?;
             }
             let pdp = EmbeddedPdp::new(authority.clone(), settings.identity.ai_agent.clone());
-            let Some(store) = store(settings)? else { return Ok((Arc::new(pdp), None)) };
+            let point = |decide| Point { decide, remote: None, approve: None };
+            let Some(store) = configured::configured(settings).map_err(|error| no_store(&error))? else {
+                return Ok(point(Arc::new(pdp)));
+            };
             let recorded = Recorded {
                 inner: pdp,
                 sources: Sources::start(authority.clone(), store.clone(), source_options(settings)),
@@ -81,40 +95,17 @@ fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckO
                 tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
                 agent: settings.identity.ai_agent.clone(),
             };
-            Ok((Arc::new(recorded), None))
+            Ok(point(Arc::new(recorded)))
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
                 Fault::settings("AXONFLOW_ENDPOINT", error.to_string(), "correct the AXONFLOW_ settings")
             })?;
             let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
-            Ok((Arc::new(pdp), remote))
+            let pdp = Arc::new(pdp);
+            Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp) })
         }
     }
-}
-
-/// The store that these settings describe, not opened yet; `None` when it is off.
-///
-/// # Errors
-/// An address that is none, which reading the settings excludes.
-pub fn store(settings: &Settings) -> Result<Option<Arc<LazyStore>>, Fault> {
-    let store = match (settings.store.kind, &settings.store.database_url) {
-        (StoreKind::Off, _) => return Ok(None),
-        (StoreKind::Postgres, Some(url)) => {
-            let org = settings.identity.org_id.clone().unwrap_or_default();
-            let database = PostgresStore::new(url, &org).map_err(|error| {
-                Fault::settings("CALLGATE_DATABASE_URL", error.to_string(), "correct the address")
-            })?;
-            let database: Arc<dyn Store> = Arc::new(database);
-            LazyStore::from(database)
-        }
-        (StoreKind::Postgres, None) => {
-            let hint = "set CALLGATE_DATABASE_URL or CALLGATE_DATABASE_URL_FILE";
-            return Err(Fault::settings("CALLGATE_STORE", "the database has no address", hint));
-        }
-        (StoreKind::Sqlite, _) => LazyStore::sqlite(settings.state_dir.clone()),
-    };
-    Ok(Some(Arc::new(store)))
 }
 
 /// How stored policies are read.
@@ -124,6 +115,26 @@ pub fn source_options(settings: &Settings) -> SourceOptions {
         every: settings.store.cache_ttl,
         block_on_error: settings.store.block_on_error,
     }
+}
+
+fn no_store(error: &StoreError) -> Fault {
+    Fault::settings("CALLGATE_STORE", error.to_string(), "correct the address of the database")
+}
+
+/// Tickets here, and the approvals of the remote service that keeps its own.
+fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Arc<dyn Approve>, Fault> {
+    let store = configured::for_tickets(settings).map_err(|error| no_store(&error))?;
+    let open_store: OpenStore = Arc::new(move || store.get());
+    let identity = &settings.identity;
+    let options = LocalOptions {
+        tenant: identity.tenant_id.clone().unwrap_or_default(),
+        organisation: identity.org_id.clone().unwrap_or_default(),
+        agent: identity.ai_agent.clone(),
+        user: identity.leader_email.clone().unwrap_or_default(),
+        lifetime: settings.approval_lifetime,
+        asks_client: settings.approval_asks_client,
+    };
+    Ok(Arc::new(Keeper::new(LocalApprovals::new(open_store, options), remote)))
 }
 
 /// Everything that decides at the start: shipped policies, posture, policy file.
@@ -205,6 +216,8 @@ fn flow(settings: &Settings) -> FlowSettings {
         call_budget: settings.call_budget,
         list_wait: settings.list_wait,
         fail_open: fails_open(settings),
+        approval_hold: settings.approval_hold,
+        codes: VerdictCodes::default(),
     }
 }
 

@@ -28,6 +28,10 @@ const MAX_LINE_BOUNDS: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
 const DECIDE_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Hosts cancel a call after 60 s: callgate answers before that.
+/// With 30 s for the backend it makes the 55 s of a call.
+const APPROVAL_HOLD: Duration = Duration::from_secs(25);
+/// A person who was at lunch can still decide.
+const APPROVAL_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const CALL_BUDGET: Duration = Duration::from_secs(55);
 const POLICY_CACHE_TTL: Duration = Duration::from_secs(5 * 60);
 const LIST_WAIT: Duration = Duration::from_secs(10);
@@ -86,6 +90,10 @@ impl<'a> Loading<'a> {
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
+            approval_hold: reader.parsed(&table::APPROVAL_HOLD, APPROVAL_HOLD, duration::parse_or_none),
+            approval_lifetime: reader.parsed(&table::APPROVAL_LIFETIME, APPROVAL_LIFETIME, duration::parse),
+            approval_asks_client: reader
+                .parsed(&table::APPROVAL_ASK_CLIENT, true, |text| values::one_of(values::ON_OFF, text)),
             list_wait: reader.parsed(&table::LIST_WAIT, LIST_WAIT, duration::parse),
             max_line_bytes: reader.parsed(&table::MAX_LINE, limits::MAX_LINE_BYTES, |text| {
                 values::within(MAX_LINE_BOUNDS, values::size(text)?, ["64KiB", "1GiB"])
@@ -433,6 +441,7 @@ fn check_together(settings: &Settings, reader: &mut Reader<'_>) {
     let waits = [
         ("AXONFLOW_DECIDE_TIMEOUT".to_owned(), settings.decide_timeout),
         ("AXONFLOW_BACKEND_TIMEOUT".to_owned(), settings.backend_timeout),
+        ("CALLGATE_APPROVAL_HOLD".to_owned(), settings.approval_hold),
     ];
     for (name, wait) in waits.into_iter().chain(own) {
         if wait > settings.call_budget {

@@ -71,6 +71,12 @@ pub struct Settings {
     pub backend_timeout: Duration,
     /// Longest time one call may take altogether.
     pub call_budget: Duration,
+    /// How long a call that needs approval is held; zero answers at once.
+    pub approval_hold: Duration,
+    /// How long a ticket can be decided and used.
+    pub approval_lifetime: Duration,
+    /// Whether the person in front of the client may decide.
+    pub approval_asks_client: bool,
     /// How long the first `tools/list` waits for backends without a known catalogue.
     pub list_wait: Duration,
     /// Longest message, in bytes.
