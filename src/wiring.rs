@@ -16,10 +16,8 @@ use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
-use crate::settings::{
-    CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings, StoreKind,
-};
-use crate::store::{DecisionLog, LazyStore, PostgresStore, Store};
+use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
+use crate::store::{DecisionLog, StoreError, configured};
 use callgate_actors::audit::OpenJournal;
 use callgate_actors::flow::FlowSettings;
 use callgate_actors::guardian::Guardian;
@@ -38,8 +36,7 @@ pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// The plan of the machine that these settings describe.
 pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
-    let store = store(settings)?;
-    let Point { decide, remote, approve } = decision_point(settings, store.as_ref())?;
+    let Point { decide, remote, approve } = decision_point(settings)?;
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -55,7 +52,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         threads: Threads::System,
         seed: fastrand::u64(..),
         decide,
-        approve: approvals(settings, store, approve),
+        approve: Some(approvals(settings, approve)?),
         redact: response_plane(settings, remote),
         journal: journal(settings),
         launch: Arc::new(launch),
@@ -73,7 +70,7 @@ struct Point {
     approve: Option<Arc<dyn Approve>>,
 }
 
-fn decision_point(settings: &Settings, store: Option<&Arc<LazyStore>>) -> Result<Point, Fault> {
+fn decision_point(settings: &Settings) -> Result<Point, Fault> {
     match settings.pdp {
         Pdp::Embedded => {
             let authority = Arc::new(Authority::new(policy_set(settings)?));
@@ -86,18 +83,19 @@ fn decision_point(settings: &Settings, store: Option<&Arc<LazyStore>>) -> Result
                 })?;
             }
             let pdp = EmbeddedPdp::new(authority.clone(), settings.identity.ai_agent.clone());
-            let Some(store) = store else {
-                return Ok(Point { decide: Arc::new(pdp), remote: None, approve: None });
+            let point = |decide| Point { decide, remote: None, approve: None };
+            let Some(store) = configured::configured(settings).map_err(|error| no_store(&error))? else {
+                return Ok(point(Arc::new(pdp)));
             };
             let recorded = Recorded {
                 inner: pdp,
                 sources: Sources::start(authority.clone(), store.clone(), source_options(settings)),
                 authority,
-                log: DecisionLog::start(store.clone()),
+                log: DecisionLog::start(store),
                 tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
                 agent: settings.identity.ai_agent.clone(),
             };
-            Ok(Point { decide: Arc::new(recorded), remote: None, approve: None })
+            Ok(point(Arc::new(recorded)))
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
@@ -110,12 +108,22 @@ fn decision_point(settings: &Settings, store: Option<&Arc<LazyStore>>) -> Result
     }
 }
 
-/// Tickets in the store, and the approvals of the remote service that keeps its own; `None` without either.
-fn approvals(
-    settings: &Settings,
-    store: Option<Arc<LazyStore>>,
-    remote: Option<Arc<dyn Approve>>,
-) -> Option<Arc<dyn Approve>> {
+/// How stored policies are read.
+pub fn source_options(settings: &Settings) -> SourceOptions {
+    SourceOptions {
+        tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
+        every: settings.store.cache_ttl,
+        block_on_error: settings.store.block_on_error,
+    }
+}
+
+fn no_store(error: &StoreError) -> Fault {
+    Fault::settings("CALLGATE_STORE", error.to_string(), "correct the address of the database")
+}
+
+/// Tickets here, and the approvals of the remote service that keeps its own.
+fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Arc<dyn Approve>, Fault> {
+    let store = configured::for_tickets(settings).map_err(|error| no_store(&error))?;
     let identity = &settings.identity;
     let options = LocalOptions {
         tenant: identity.tenant_id.clone().unwrap_or_default(),
@@ -125,41 +133,7 @@ fn approvals(
         lifetime: settings.approval_lifetime,
         asks_client: settings.approval_asks_client,
     };
-    let local = store.map(|store| LocalApprovals::new(store, options));
-    (local.is_some() || remote.is_some()).then(|| Arc::new(Keeper::new(local, remote)) as Arc<dyn Approve>)
-}
-
-/// The store that these settings describe, not opened yet; `None` when it is off.
-///
-/// # Errors
-/// An address that is none, which reading the settings excludes.
-pub fn store(settings: &Settings) -> Result<Option<Arc<LazyStore>>, Fault> {
-    let store = match (settings.store.kind, &settings.store.database_url) {
-        (StoreKind::Off, _) => return Ok(None),
-        (StoreKind::Postgres, Some(url)) => {
-            let org = settings.identity.org_id.clone().unwrap_or_default();
-            let database = PostgresStore::new(url, &org).map_err(|error| {
-                Fault::settings("CALLGATE_DATABASE_URL", error.to_string(), "correct the address")
-            })?;
-            let database: Arc<dyn Store> = Arc::new(database);
-            LazyStore::from(database)
-        }
-        (StoreKind::Postgres, None) => {
-            let hint = "set CALLGATE_DATABASE_URL or CALLGATE_DATABASE_URL_FILE";
-            return Err(Fault::settings("CALLGATE_STORE", "the database has no address", hint));
-        }
-        (StoreKind::Sqlite, _) => LazyStore::sqlite(settings.state_dir.clone()),
-    };
-    Ok(Some(Arc::new(store)))
-}
-
-/// How stored policies are read.
-pub fn source_options(settings: &Settings) -> SourceOptions {
-    SourceOptions {
-        tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
-        every: settings.store.cache_ttl,
-        block_on_error: settings.store.block_on_error,
-    }
+    Ok(Arc::new(Keeper::new(LocalApprovals::new(store, options), remote)))
 }
 
 /// Everything that decides at the start: shipped policies, posture, policy file.

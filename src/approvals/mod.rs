@@ -15,20 +15,20 @@ const REMOTE: &str = "remote";
 
 /// Keeps approvals where they belong: with the service that asked for one, or here.
 pub struct Keeper {
-    local: Option<LocalApprovals>,
+    local: LocalApprovals,
     remote: Option<Arc<dyn Approve>>,
 }
 
 impl Keeper {
     /// Tickets of a decision that names an approval of its own go to `remote`, all others are kept by `local`.
-    pub fn new(local: Option<LocalApprovals>, remote: Option<Arc<dyn Approve>>) -> Self {
+    pub fn new(local: LocalApprovals, remote: Option<Arc<dyn Approve>>) -> Self {
         Keeper { local, remote }
     }
 
-    fn of(&self, ticket: &Ticket) -> Option<&dyn Approve> {
+    fn of(&self, ticket: &Ticket) -> &dyn Approve {
         match &self.remote {
-            Some(remote) if ticket.keeper == REMOTE => Some(&**remote),
-            _ => self.local.as_ref().map(|local| local as &dyn Approve),
+            Some(remote) if ticket.keeper == REMOTE => &**remote,
+            _ => &self.local,
         }
     }
 }
@@ -40,21 +40,15 @@ impl Approve for Keeper {
                 let ticket = remote.open(call, decision, deadline)?;
                 Ok(Ticket { keeper: REMOTE, ..ticket })
             }
-            _ => match &self.local {
-                Some(local) => local.open(call, decision, deadline),
-                None => Err("there is no store for tickets; set CALLGATE_STORE=sqlite".into()),
-            },
+            _ => self.local.open(call, decision, deadline),
         }
     }
 
     fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, deadline: Instant) -> Standing {
-        match self.of(ticket) {
-            Some(keeper) => keeper.look(call, decision, ticket, deadline),
-            None => Standing::Unknown("nobody keeps this ticket".into()),
-        }
+        self.of(ticket).look(call, decision, ticket, deadline)
     }
 
     fn answered(&self, ticket: &Ticket, word: Word) -> Result<(), String> {
-        self.of(ticket).map_or(Ok(()), |keeper| keeper.answered(ticket, word))
+        self.of(ticket).answered(ticket, word)
     }
 }

@@ -4,8 +4,8 @@ use super::tell;
 use crate::fault::{EXIT_FAILURE, EXIT_OK, Fault};
 use crate::log::escape::escape;
 use crate::settings::{self, Settings};
+use crate::store::configured::for_tickets;
 use crate::store::{Review, Store, StoreError, Ticket, TicketFilter, limits};
-use crate::wiring;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -62,7 +62,6 @@ pub struct DecideOptions {
 
 /// Why a command stopped.
 enum Stop {
-    Fault(Fault),
     Store(StoreError),
     Output(io::Error),
 }
@@ -87,7 +86,6 @@ pub fn run(command: &ApprovalsCommand, out: &mut dyn Write) -> ExitCode {
     };
     match Desk::open(&settings).and_then(|desk| desk.run(command, out)) {
         Ok(()) => ExitCode::from(EXIT_OK),
-        Err(Stop::Fault(fault)) => tell(&[fault]),
         Err(Stop::Store(error)) => {
             tell(&[Fault::failure(error.to_string(), "see `callgate approvals list --all`")])
         }
@@ -95,14 +93,6 @@ pub fn run(command: &ApprovalsCommand, out: &mut dyn Write) -> ExitCode {
         Err(Stop::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(EXIT_OK),
         Err(Stop::Output(_)) => ExitCode::from(EXIT_FAILURE),
     }
-}
-
-fn no_store() -> Fault {
-    Fault::settings(
-        "CALLGATE_STORE",
-        "there is no store, so there are no tickets",
-        "set it to sqlite or postgres",
-    )
 }
 
 /// The store, for one tenant.
@@ -113,11 +103,7 @@ struct Desk {
 
 impl Desk {
     fn open(settings: &Settings) -> Result<Self, Stop> {
-        let store = match wiring::store(settings) {
-            Ok(Some(store)) => store.get()?,
-            Ok(None) => return Err(Stop::Fault(no_store())),
-            Err(fault) => return Err(Stop::Fault(fault)),
-        };
+        let store = for_tickets(settings)?.get()?;
         Ok(Self { store, tenant: settings.identity.tenant_id.clone().unwrap_or_default() })
     }
 

@@ -7,6 +7,7 @@ use crate::policy::rules::watch;
 use crate::policy::sources::Sources;
 use crate::server::{self, Connectors, Credentials, Hosts, Parts, Refresh};
 use crate::settings::{self, Environment, Settings};
+use crate::store::configured;
 use crate::{log, signals, wiring};
 use clap::Args;
 use std::io::Write;
@@ -126,9 +127,8 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
             )
         })?;
     }
-    let store = wiring::store(settings)?.ok_or_else(|| {
-        let what = "the service keeps decisions and approvals in a store, which is off";
-        Fault::settings("CALLGATE_STORE", what, "set it to sqlite or postgres")
+    let store = configured::for_tickets(settings).map_err(|error| {
+        Fault::settings("CALLGATE_STORE", error.to_string(), "correct the address of the database")
     })?;
     let sources = Sources::start(authority.clone(), store.clone(), wiring::source_options(settings));
     authority.wait_settled(Instant::now() + FIRST_READING);

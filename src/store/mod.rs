@@ -5,6 +5,7 @@
 //!
 //! Times are kept in microseconds, as PostgreSQL does; what a store gives back is cut to them.
 
+pub mod configured;
 mod decision_log;
 mod lazy;
 pub mod limits;

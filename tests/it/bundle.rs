@@ -24,7 +24,6 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "CALLGATE_TOOL_NAME_MAX",
     // What the embedded policies do about their findings is set by whoever governs, not in a form.
     "AXONFLOW_PROFILE",
-    "CALLGATE_POLICY_FILE",
     "PII_ACTION",
     "SQLI_ACTION",
     "SENSITIVE_DATA_ACTION",

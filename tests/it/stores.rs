@@ -203,3 +203,25 @@ fn the_way_to_the_database_is_encrypted_and_its_certificate_checked() {
     assert!(stranger.stderr().to_lowercase().contains("certificate"), "{}", stranger.stderr());
     assert!(!denies(&stranger, "nightingale"));
 }
+
+#[test]
+fn a_ticket_of_one_machine_is_decided_on_another() {
+    let cluster = cluster();
+    let setup =
+        governed(&cluster).env("SQLI_ACTION", "require_approval").env("CALLGATE_APPROVAL_HOLD", "20s");
+    let gate = setup.clone().open();
+    eventually("the tables are made", || {
+        (!cluster.sql("SELECT to_regclass('callgate_tickets')").is_empty()).then_some(())
+    });
+    let held = json!({"name": "count", "arguments": {"effect": "one", "q": "DROP TABLE customers"}});
+    let id = gate.request("tools/call", &held);
+    // Another state directory stands for another machine.
+    let elsewhere = setup.clone().env("CALLGATE_STATE_DIR", &setup.path("elsewhere"));
+    let ticket = "SELECT request_id FROM callgate_tickets WHERE tenant_id = 'acme' AND status = 'pending'";
+    let ticket = eventually("a ticket", || Some(cluster.sql(ticket)).filter(|id| !id.is_empty()));
+    let (code, out, err) = elsewhere.run(&["approvals", "approve", &ticket, "--comment", "as agreed"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(gate.reply(id).is_ok());
+    assert_eq!(gate.effects("a"), ["one"]);
+    assert!(!PathBuf::from(gate.path("state/callgate.db")).exists(), "one database for all");
+}
