@@ -1,6 +1,8 @@
 //! What stands behind a connective: conditions that always or never hold, and functions that take a secret apart.
 
-use super::*;
+use super::{ARGUMENT_TOKENS, Piece, TAKES_APART};
+use crate::policy::signal::{Signal, Signals};
+use crate::policy::understand::tokens::{Kind, Token};
 
 impl Piece<'_> {
     /// What stands behind a connective at `at`.

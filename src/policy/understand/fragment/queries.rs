@@ -1,6 +1,8 @@
 //! Queries and clauses put behind a value: UNION, subqueries, ORDER BY, functions that wait, second statements.
 
-use super::*;
+use super::{CONNECTIVES, Piece, TAKES_APART, is_jumbled};
+use crate::policy::signal::{Signal, Signals};
+use crate::policy::understand::tokens::Kind;
 
 impl Piece<'_> {
     /// Whether the words behind SELECT at `at` are a list of what to select, not language.

@@ -1,6 +1,8 @@
 //! Quotes and brackets that a value ends although it did not open them.
 
-use super::*;
+use super::{CONNECTIVES, CONSTANTS, Piece, is_language};
+use crate::policy::signal::{Signal, Signals};
+use crate::policy::understand::tokens::{Kind, Token};
 
 impl Piece<'_> {
     /// The text ends a quote: what follows decides.
