@@ -127,9 +127,13 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
             )
         })?;
     }
-    let store = configured::for_tickets(settings).map_err(|error| {
-        Fault::settings("CALLGATE_STORE", error.to_string(), "correct the address of the database")
-    })?;
+    let wrong = |what: String, way_out: &str| Fault::settings("CALLGATE_STORE", what, way_out);
+    let store = configured::configured(settings)
+        .map_err(|error| wrong(error.to_string(), "correct the address of the database"))?
+        .ok_or_else(|| {
+            let what = "the service keeps decisions and approvals in a store, which is off";
+            wrong(what.to_owned(), "set it to sqlite or postgres")
+        })?;
     let sources = Sources::start(authority.clone(), store.clone(), wiring::source_options(settings));
     authority.wait_settled(Instant::now() + FIRST_READING);
     // What does not hold now is told in the log, and read again in time.
