@@ -1,6 +1,10 @@
 //! JSON string escapes: their length, what they mean, and the way back from decoded text to the raw bytes.
 
+use super::masks::{self, Half};
 use super::words;
+
+/// Bytes that are copied at once.
+const PIECE: usize = 32;
 
 /// Length of the escape at the start of `raw` (2, 6, or 12 for a surrogate pair), or `None` if it is none.
 ///
@@ -58,18 +62,19 @@ fn decode(raw: &[u8]) -> (char, usize) {
 ///
 /// `buffer` only grows, so that reusing it costs nothing.
 pub(super) fn unescape<'t>(raw: &[u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
-    // Decoding only shortens. The room behind lets whole words be copied.
-    if buffer.len() < raw.len() + 8 {
-        buffer.resize(raw.len() + 8, 0);
+    // Decoding only shortens. The room behind lets whole pieces be copied.
+    if buffer.len() < raw.len() + PIECE {
+        buffer.resize(raw.len() + PIECE, 0);
     }
     let (mut at, mut end) = (0, 0);
     while at < raw.len() {
-        if let Some(word) = words::word_at(raw, at) {
-            let plain = words::first_of(word, b'\\', b'\\');
-            buffer[end..end + 8].copy_from_slice(&word);
+        if let Some(piece) = raw[at..].first_chunk::<PIECE>() {
+            let backslashes = Half::new(piece).mask(|lanes| masks::is(lanes, b'\\'));
+            let plain = backslashes.trailing_zeros() as usize;
+            buffer[end..end + PIECE].copy_from_slice(piece);
             at += plain;
             end += plain;
-            if plain == 8 {
+            if plain == PIECE {
                 continue;
             }
         } else if raw[at] != b'\\' {

@@ -3,6 +3,7 @@
 //!
 //! Text in which nothing of this occurs is not copied; to know that costs one look at each character beyond ASCII.
 
+use super::masks::{self, BLOCK, Block, Lanes};
 use super::text::Hit;
 
 /// A text as it reads, with the way back.
@@ -98,6 +99,8 @@ fn reading(character: char) -> Option<Reading> {
         0x2080..=0x2089 => offset(0x2080, b'0'),
         0xB9 => ascii(b'1'),
         0xB2..=0xB3 => offset(0xB2, b'2'),
+        // Latin, Greek and Cyrillic letters, signs and symbols, and Chinese characters.
+        0..0x660 | 0x2000..0xA620 | 0xAC00..0xFF10 => None,
         _ => {
             let zero = ZEROS.iter().copied().find(|zero| (*zero..*zero + 10).contains(&code))?;
             offset(zero, b'0')
@@ -157,61 +160,52 @@ fn meant_as(character: char) -> Option<Reading> {
 
 /// Whether any character may read differently.
 pub(super) fn differs(text: &[u8]) -> bool {
-    if has_code(text) {
-        return true;
-    }
-    if text.is_ascii() {
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let near = |at: usize| is_code(&text[at..]) || differs_at(&text[at..]);
+    let in_block = |(index, block): (usize, &[u8; BLOCK])| {
+        let block = Block::new(block);
+        let likely = block.mask(|lanes| may_start_code(lanes) | may_differ(lanes));
+        likely != 0 && masks::ones(likely).any(|offset| near(index * BLOCK + offset))
+    };
+    blocks.iter().enumerate().any(in_block) || (text.len() - rest.len()..text.len()).any(near)
+}
+
+/// Lead bytes of characters that may read differently: those of [`LEADS`].
+#[inline(always)]
+pub(super) fn may_differ(lanes: Lanes) -> Lanes {
+    use masks::{is, within};
+    let two =
+        is(lanes, 0xC2) | is(lanes, 0xCD) | within(lanes, 0xD8, 0xD9) | is(lanes, 0xDB) | is(lanes, 0xDF);
+    let three = within(lanes, 0xE0, 0xE3) | is(lanes, 0xEA) | is(lanes, 0xEF);
+    two | three | is(lanes, 0xF0) | is(lanes, 0xF3)
+}
+
+#[inline(always)]
+fn may_start_code(lanes: Lanes) -> Lanes {
+    masks::within(lanes, b'%', b'&') | masks::is(lanes, b'\\')
+}
+
+/// Whether the character at the start of the text reads differently.
+pub(super) fn differs_at(text: &[u8]) -> bool {
+    let Some(&byte) = text.first().filter(|byte| LEADS[usize::from(**byte)]) else { return false };
+    // Quotation marks, dashes and dots are in all texts.
+    if let [0xE2, 0x80, 0x93 | 0x94 | 0x98..=0x9F | 0xA0..=0xA3 | 0xA5..=0xA7, ..] = text {
         return false;
     }
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        if LEADS[usize::from(byte)] {
-            let length = if byte < 0xE0 {
-                2
-            } else if byte < 0xF0 {
-                3
-            } else {
-                4
-            };
-            let character = text.get(at..at + length).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            if character.and_then(|text| text.chars().next()).is_some_and(matters) {
-                return true;
-            }
-            at += length;
-        } else {
-            at += 1;
-        }
-    }
-    false
+    let length = if byte < 0xE0 {
+        2
+    } else if byte < 0xF0 {
+        3
+    } else {
+        4
+    };
+    let character = text.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    character.and_then(|text| text.chars().next()).is_some_and(matters)
 }
 
-/// Whether a code stands anywhere in the text. A percent sign or backslash alone is common and settled by vector code.
-fn has_code(text: &[u8]) -> bool {
-    let mut at = 0;
-    while let Some(pairs) = text.get(at..).and_then(|rest| rest.first_chunk::<{ CODE_BLOCK + 1 }>()) {
-        let following = pairs[1..].iter();
-        let likely =
-            pairs.iter().zip(following).fold(0, |seen, (sign, next)| seen | starts_code(*sign, *next));
-        if likely != 0 && (at..at + CODE_BLOCK).any(|at| code(&text[at..]).is_some()) {
-            return true;
-        }
-        at += CODE_BLOCK;
-    }
-    (at..text.len()).any(|at| code(&text[at..]).is_some())
-}
-
-/// Bytes that are asked at once whether a code starts with one of them.
-const CODE_BLOCK: usize = 64;
-
-/// 1 where a sign and the byte behind it may start a code.
-#[inline]
-fn starts_code(sign: u8, next: u8) -> u8 {
-    let letter = (next | 0x20).wrapping_sub(b'a');
-    let digit = u8::from(next.wrapping_sub(b'0') < 10);
-    let percent = u8::from(sign == b'%') & (digit | u8::from(letter < 6));
-    let entity = u8::from(sign == b'&') & (u8::from(next == b'#') | u8::from(letter < 26));
-    let backslash = u8::from(sign == b'\\') & (u8::from(next == b'u') | u8::from(next == b'x'));
-    percent | entity | backslash
+/// Whether a code for a character starts here.
+pub(super) fn is_code(text: &[u8]) -> bool {
+    code(text).is_some()
 }
 
 /// Whether a character is worth a copy of the text: full stops and commas of East Asian text are not.

@@ -209,7 +209,12 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
-    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some())
+    signs(text).any(|sign| is_named(text, sign))
+}
+
+/// Whether the name of a secret stands before the `:` or `=` at `sign`.
+pub(in crate::redact) fn is_named(text: &[u8], sign: usize) -> bool {
+    kind_of(name_before(text, sign)).is_some()
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
