@@ -8,7 +8,7 @@ use super::detect::secrets;
 use super::lex::Malformed;
 use super::limits::MIN_DIGITS;
 use super::masks::{self, BLOCK, Block, Half, Lanes, ROW};
-use super::{encoded, escape, fold};
+use super::{dates, encoded, escape, fold};
 
 /// What a string may hold. An unset flag is certain, a set one is only a suspicion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,10 @@ pub(super) fn short(head: &[u8; 32], rest: &[u8]) -> Option<(usize, Glance)> {
     let length = block.mask(stops).trailing_zeros() as usize;
     if head.get(length) != Some(&b'"') {
         return None;
+    }
+    // Records are full of times, which hold digits and nothing else.
+    if head[0].is_ascii_digit() && dates::is_timestamp(&head[..length]) {
+        return Some((length, Glance(Glance::DIGITS | Glance::ANY_DIGIT)));
     }
     let inside = (1 << length) - 1;
     let runs = block.mask(masks::runs) & inside;

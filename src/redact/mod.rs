@@ -21,6 +21,7 @@ mod fold;
 mod glance;
 mod joined;
 mod keys;
+mod known;
 pub mod labels;
 mod lex;
 pub mod limits;
@@ -130,7 +131,10 @@ impl Redactor {
         let mut splices = Vec::new();
         let site =
             Site { matcher: &self.matcher, scope: Scope::default(), level: 0, key: Labels::NONE, glance };
-        site.mask(text.as_bytes(), &mut Vec::new(), &mut splices);
+        let mut hits = Vec::new();
+        if !site.mask(text.as_bytes(), &mut hits, &mut splices) {
+            splices.extend(hits.iter().map(scan::token));
+        }
         // The text is no string in JSON, so its quotes are plain ones.
         for splice in &mut splices {
             if let splice::Fill::Quoted { level, .. } = &mut splice.fill {

@@ -205,7 +205,8 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
     let from = end.saturating_sub(LONGEST_NAME);
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
     let length = text[from..end].iter().rev().take_while(|byte| part(byte)).count();
-    &text[end - length..end]
+    // The name in a token of ours is no name.
+    if text[..end - length].ends_with(b"[REDACTED:") { &[] } else { &text[end - length..end] }
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
