@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 // ---------------------------------------------------------------------------------------------------- Decide
 
@@ -39,6 +40,44 @@ pub struct Decision {
     pub reasons: Vec<String>,
     /// Ids of the policies that were looked at; on a deny the first one is the one that blocked.
     pub evaluated_policies: Vec<String>,
+    /// The policies and rules that spoke, the strongest first; empty when none did or the PDP does not tell.
+    pub matched: Vec<MatchedPolicy>,
+    /// How many policies were asked; 0 when the PDP does not tell.
+    pub evaluated: u32,
+    /// How long deciding took; zero when nobody measured.
+    pub took: Duration,
+}
+
+impl Decision {
+    /// A decision that says nothing but its verdict.
+    pub fn of(verdict: Verdict) -> Self {
+        Decision {
+            verdict,
+            decision_id: String::new(),
+            trace_id: String::new(),
+            reasons: Vec::new(),
+            evaluated_policies: Vec::new(),
+            matched: Vec::new(),
+            evaluated: 0,
+            took: Duration::ZERO,
+        }
+    }
+}
+
+/// A policy or rule that spoke, in the words of `policy_info.matched_policies[]` (the AxonFlow contract, section 2.4).
+/// Quotes nothing of what it looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MatchedPolicy {
+    /// Its id.
+    pub policy_id: String,
+    /// What it finds, for people.
+    pub policy_name: String,
+    /// A category of the contract.
+    pub category: String,
+    /// `low`, `medium`, `high`, `critical`
+    pub severity: String,
+    /// `block`, `require_approval`, `redact`, `warn`, `log`
+    pub action: String,
 }
 
 /// What is to happen with a call.
@@ -87,6 +126,8 @@ pub struct Subject {
     pub carrier: Carrier,
     /// The decision obliged the gate to redact this answer.
     pub obliged: bool,
+    /// The decision that let the call run, for the answer of a call.
+    pub decision: Option<Arc<Decision>>,
 }
 
 /// What carries a piece of JSON toward the model. A call's answer is judged more strictly than a list.
@@ -113,10 +154,27 @@ pub struct Redaction {
     pub json: Option<Vec<u8>>,
     /// How many values of each type were masked.
     pub masked: BTreeMap<&'static str, u32>,
+    /// What else is told of it.
+    pub findings: Findings,
+}
+
+/// What is told of a redaction beside the counts. Holds no value that was masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many values of each type were found and left, because a setting spares them where they stand.
+    pub scoped: BTreeMap<&'static str, u32>,
+    /// JSON paths of what was masked, a bounded number of them.
+    pub fields: Vec<String>,
+    /// How many further places were masked.
+    pub fields_left_out: u32,
+    /// The policies that spoke in the response phase, the strongest first.
+    pub matched: Vec<MatchedPolicy>,
+    /// How many policies were asked in the response phase.
+    pub evaluated: u32,
 }
 
 /// Why an answer must not be passed on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Withheld {
     /// A response policy blocked it (`true`), or the redactor could not do its work (`false`).
     pub blocked: bool,
@@ -124,6 +182,8 @@ pub struct Withheld {
     pub reason: String,
     /// The decision that blocked it; empty when there is none.
     pub decision_id: String,
+    /// The policies that spoke in the response phase, the strongest first.
+    pub matched: Vec<MatchedPolicy>,
 }
 
 // ---------------------------------------------------------------------------------------------------- Record
@@ -156,7 +216,7 @@ pub struct Ending {
     /// From the line's arrival to the ending.
     pub duration: Duration,
     /// What the PDP said, if it was asked and answered.
-    pub decision: Option<Decision>,
+    pub decision: Option<Arc<Decision>>,
     /// The audit row's verdict.
     pub verdict: AuditVerdict,
     /// What became of the call.
@@ -165,6 +225,8 @@ pub struct Ending {
     pub result: Bytes,
     /// What was masked in the answer.
     pub masked: BTreeMap<&'static str, u32>,
+    /// What else is told of the answer's redaction.
+    pub findings: Findings,
 }
 
 /// The `verdict` of an audit row.
@@ -226,6 +288,30 @@ pub enum Plan {
     Child(ChildPlan),
     /// A Streamable HTTP endpoint.
     Http(HttpPlan),
+    /// A server in this process, over a pair of byte streams: embedded servers and simulations.
+    Streams(StreamsPlan),
+}
+
+/// A server in this process that speaks newline-delimited JSON-RPC.
+#[derive(Clone)]
+pub struct StreamsPlan {
+    /// Starts one incarnation. An error says why there is none.
+    pub connect: Arc<dyn Fn() -> Result<Streams, String> + Send + Sync>,
+}
+
+impl std::fmt::Debug for StreamsPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StreamsPlan")
+    }
+}
+
+/// The gate's ends of the two streams. The end of `output` is the end of the incarnation; dropping `input` asks the
+/// server to leave.
+pub struct Streams {
+    /// What the server reads.
+    pub input: Box<dyn AsyncWrite + Send + Unpin>,
+    /// What the server writes.
+    pub output: Box<dyn AsyncRead + Send + Unpin>,
 }
 
 /// A child process to start. The environment is complete: nothing is inherited.

@@ -15,7 +15,7 @@ use std::io::Write;
 pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
     let call = &ending.call;
     let malformed = call.tool.is_empty();
-    let decision = ending.decision.as_ref();
+    let decision = ending.decision.as_deref();
     let masked: u64 = ending.masked.values().copied().map(u64::from).sum();
     let mut row = Row { out, next: b'{' };
 

@@ -7,11 +7,12 @@
 use super::catalogue::CatalogueError;
 use super::model::{Action, Phase, Severity};
 use super::posture::Posture;
-use super::{Engine, Match, Texts};
+use super::{Asked, Engine, Match, Texts};
 use crate::redact::{CardMatch, Options, Redactor};
 use crate::strict::{Strings, read_object};
 use arc_swap::ArcSwap;
 use callgate_actors::call::Hints;
+use callgate_actors::ports::MatchedPolicy;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -78,6 +79,18 @@ impl Matched {
     pub fn reason(&self) -> String {
         let what = self.message.as_deref().unwrap_or(&self.policy_name);
         format!("{what} ({})", self.policy_id)
+    }
+}
+
+impl From<&Matched> for MatchedPolicy {
+    fn from(spoke: &Matched) -> Self {
+        Self {
+            policy_id: spoke.policy_id.clone(),
+            policy_name: spoke.policy_name.clone(),
+            category: spoke.category.clone(),
+            severity: spoke.severity.word().to_owned(),
+            action: spoke.action.word().to_owned(),
+        }
     }
 }
 
@@ -153,7 +166,8 @@ impl PolicySet {
                 (scan.text.map(String::into_bytes), scan.masked)
             }
         };
-        let spoke = self.engine.judge(&texts, &counts, question.phase);
+        let asked = Asked { phase: question.phase, backend: question.backend, tool: question.tool };
+        let spoke = self.engine.judge_call(&texts, &counts, &asked);
         Ok(Judgement {
             action: spoke.first().map(|found| found.action),
             matched: spoke.iter().map(Matched::from).collect(),

@@ -6,7 +6,7 @@ use super::{Machine, lists, verdict};
 use crate::call::{Call, Hints};
 use crate::directory::Route;
 use crate::gate::Permit;
-use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Outcome, Subject, Verdict};
+use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict};
 use crate::reply::{Answer, ReplySlot};
 use crate::wire::codes::{ErrorObject, INVALID_PARAMS, disarm};
 use crate::wire::envelope::Body;
@@ -39,12 +39,19 @@ struct Finish {
     /// The backend's result as it came.
     result: Bytes,
     masked: BTreeMap<&'static str, u32>,
+    findings: Findings,
 }
 
 impl Finish {
     /// The call ends with an error and without a result of the backend's.
     fn error(error: Bytes, outcome: Outcome) -> Self {
-        Finish { answer: Answer::Error(error), outcome, result: Bytes::new(), masked: BTreeMap::new() }
+        Finish {
+            answer: Answer::Error(error),
+            outcome,
+            result: Bytes::new(),
+            masked: BTreeMap::new(),
+            findings: Findings::default(),
+        }
     }
 }
 
@@ -52,7 +59,7 @@ impl Finish {
 struct Journey {
     received_at: SystemTime,
     begun: Instant,
-    decision: Option<Decision>,
+    decision: Option<Arc<Decision>>,
     verdict: AuditVerdict,
     whereabouts: Whereabouts,
 }
@@ -71,18 +78,22 @@ impl Journey {
 
 /// Runs one call to its end.
 pub async fn call(machine: Machine, request: CallRequest) {
-    let CallRequest { params, slot, cancelled, permit } = request;
+    let CallRequest { params, slot, mut cancelled, permit } = request;
     let mut journey = Journey::begin();
-    let resolved = match CallParams::read(params) {
-        Ok(params) => resolve(&machine, params).await,
-        Err(why) => Err(format!("malformed tools/call: {why}")),
+    // Its tool may be of a backend that is still being listed, which takes a while.
+    let resolved = tokio::select! {
+        biased;
+        resolved = read(&machine, params) => Some(resolved),
+        Ok(()) = &mut cancelled => None,
+        () = machine.abort.cancelled() => None,
     };
     let (call, finish) = match resolved {
-        Err(why) => {
+        None => (Arc::new(nameless(&machine, &journey)), take_back(&journey)),
+        Some(Err(why)) => {
             let error = ErrorObject::new(INVALID_PARAMS, why).into_bytes();
             (Arc::new(nameless(&machine, &journey)), Finish::error(error, Outcome::NotForwarded))
         }
-        Ok((params, route)) => {
+        Some(Ok((params, route))) => {
             let call = Arc::new(describe(&machine, &journey, &params, &route));
             let steps = steps(&machine, &mut journey, &call, &params, &route);
             let finish = tokio::select! {
@@ -121,6 +132,7 @@ pub async fn record_malformed(machine: Machine) {
         outcome: Outcome::NotForwarded,
         result: Bytes::new(),
         masked: BTreeMap::new(),
+        findings: Findings::default(),
     };
     if let Err(why) = machine.audit.ending(ending).await {
         tracing::error!("an audit row was not written: {why}");
@@ -157,6 +169,13 @@ async fn steps(
     }
 }
 
+async fn read(machine: &Machine, params: Option<Bytes>) -> Result<(CallParams, Route), String> {
+    match CallParams::read(params) {
+        Ok(params) => resolve(machine, params).await,
+        Err(why) => Err(format!("malformed tools/call: {why}")),
+    }
+}
+
 /// Finds the tool. A name that is not known yet may belong to a backend that is still being listed.
 async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, Route), String> {
     let known = machine.directory.borrow().listing.tool(&params.name).cloned();
@@ -185,7 +204,7 @@ async fn decide(machine: &Machine, journey: &mut Journey, call: &Arc<Call>) -> R
         tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, reason = reason.escape_debug().to_string());
     }
     journey.verdict = audit;
-    journey.decision = Some(decision);
+    journey.decision = Some(Arc::new(decision));
     error.map_or(Ok(()), Err)
 }
 
@@ -223,8 +242,13 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
         journey.decision.as_ref().map(|decision| &decision.verdict),
         Some(Verdict::Allow { redact: true, .. })
     );
-    let subject =
-        |carrier| Subject { backend: call.backend.clone(), tool: Some(call.tool.clone()), carrier, obliged };
+    let subject = |carrier| Subject {
+        backend: call.backend.clone(),
+        tool: Some(call.tool.clone()),
+        carrier,
+        obliged,
+        decision: journey.decision.clone(),
+    };
     let (redacted, result, outcome) = match body {
         Body::Result(result) => {
             let is_error = skim::member(&result, "isError").is_some_and(|range| &result[range] == b"true");
@@ -241,15 +265,16 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
                 Outcome::Failed => Answer::Error(disarm(&redacted.json)),
                 _ => Answer::Result(redacted.json),
             };
-            Finish { answer, outcome, result, masked: redacted.masked }
+            Finish { answer, outcome, result, masked: redacted.masked, findings: redacted.findings }
         }
         Err(withheld) => {
-            let error = verdict::withheld(&withheld, journey.decision.as_ref());
+            let error = verdict::withheld(&withheld, journey.decision.as_deref());
             Finish {
                 answer: Answer::Error(error),
                 outcome: Outcome::Withheld,
                 result,
                 masked: BTreeMap::new(),
+                findings: Findings { matched: withheld.matched, ..Findings::default() },
             }
         }
     }
@@ -263,6 +288,7 @@ fn take_back(journey: &Journey) -> Finish {
         outcome: Outcome::Cancelled,
         result: Bytes::new(),
         masked: BTreeMap::new(),
+        findings: Findings::default(),
     }
 }
 
@@ -274,7 +300,7 @@ async fn record_and_end(
     finish: Finish,
     slot: ReplySlot,
 ) {
-    let Finish { mut answer, outcome, result, masked } = finish;
+    let Finish { mut answer, outcome, result, masked, findings } = finish;
     let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
     let ending = Ending {
         call,
@@ -285,6 +311,7 @@ async fn record_and_end(
         outcome,
         result,
         masked,
+        findings,
     };
     if let Err(why) = machine.audit.ending(ending).await {
         tracing::error!("an audit row was not written: {why}");

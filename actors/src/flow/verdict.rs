@@ -125,11 +125,11 @@ mod tests {
 
     fn decision(verdict: Verdict) -> Decision {
         Decision {
-            verdict,
             decision_id: "d-1".into(),
             trace_id: "t-1".into(),
             reasons: vec!["stacked\nSQL".into(), "second".into()],
             evaluated_policies: vec!["p".into()],
+            ..Decision::of(verdict)
         }
     }
 

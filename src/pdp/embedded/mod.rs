@@ -11,7 +11,7 @@ use crate::policy::posture::Posture;
 use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
-use callgate_actors::ports::{Decide, Decision, Verdict};
+use callgate_actors::ports::{Decide, Decision, MatchedPolicy, Verdict};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,15 +70,16 @@ impl Decide for EmbeddedPdp {
 
     fn decide(&self, call: &Call, _: Instant) -> Decision {
         let mut decision = Decision {
-            verdict: Verdict::Allow { arguments: None, redact: false },
             decision_id: uuid::Uuid::new_v4().to_string(),
             trace_id: Trace::of(call.meta.as_deref()).id,
-            reasons: Vec::new(),
             evaluated_policies: vec![RULE_SET.to_owned()],
+            ..Decision::of(Verdict::Allow { arguments: None, redact: false })
         };
         match self.judged(call) {
-            Ok(judgement) if judgement.matched.is_empty() => {}
+            Ok(judgement) if judgement.matched.is_empty() => decision.evaluated = asked(&judgement),
             Ok(judgement) => {
+                decision.evaluated = asked(&judgement);
+                decision.matched = judgement.matched.iter().map(MatchedPolicy::from).collect();
                 let told = judgement.matched.iter().filter(|m| m.action != Action::Log);
                 decision.reasons = told.take(REASONS).map(Matched::reason).collect();
                 let ids = judgement.matched.iter().take(NAMED).map(|m| m.policy_id.clone());
@@ -92,6 +93,10 @@ impl Decide for EmbeddedPdp {
         }
         decision
     }
+}
+
+fn asked(judgement: &Judgement) -> u32 {
+    u32::try_from(judgement.evaluated).unwrap_or(u32::MAX)
 }
 
 /// Deny wins over approval, approval over redact, redact over warn.
