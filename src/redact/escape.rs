@@ -6,17 +6,38 @@ use super::words;
 /// Bytes that are copied at once.
 const PIECE: usize = 32;
 
+/// What the escapes of two bytes mean, by their second byte; 0 for all others.
+const SIMPLE: [u8; 256] = {
+    let mut table = [0; 256];
+    let pairs = [
+        (b'"', b'"'),
+        (b'\\', b'\\'),
+        (b'/', b'/'),
+        (b'b', 0x8),
+        (b'f', 0xC),
+        (b'n', b'\n'),
+        (b'r', b'\r'),
+        (b't', b'\t'),
+    ];
+    let mut index = 0;
+    while index < pairs.len() {
+        table[pairs[index].0 as usize] = pairs[index].1;
+        index += 1;
+    }
+    table
+};
+
 /// Length of the escape at the start of `raw` (2, 6, or 12 for a surrogate pair), or `None` if it is none.
 ///
 /// A lone surrogate is an escape like any other: the bytes pass through unchanged (RFC 8259, section 8.2).
 pub(super) fn length(raw: &[u8]) -> Option<usize> {
     match raw.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
         b'u' => {
             let first = unit(raw)?;
             let second = raw.get(6..).filter(|_| is_high(first)).and_then(unit);
             Some(if second.is_some_and(is_low) { 12 } else { 6 })
         }
+        byte if SIMPLE[usize::from(*byte)] != 0 => Some(2),
         _ => None,
     }
 }
@@ -41,18 +62,13 @@ fn is_low(unit: u16) -> bool {
 /// The character and the raw length of a valid escape. A lone surrogate reads as U+FFFD, which no detector takes.
 fn decode(raw: &[u8]) -> (char, usize) {
     let simple = match raw.get(1) {
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
         Some(b'u') => {
             let units = [unit(raw).unwrap_or(0xFFFD), raw.get(6..).and_then(unit).unwrap_or(0)];
             let pair = is_high(units[0]) && is_low(units[1]);
             let character = char::decode_utf16(units).next().and_then(Result::ok).unwrap_or('\u{FFFD}');
             return (character, if pair { 12 } else { 6 });
         }
-        Some(&other) => char::from(other),
+        Some(&other) => char::from(SIMPLE[usize::from(other)]),
         None => '\u{FFFD}',
     };
     (simple, 2)
@@ -80,6 +96,13 @@ pub(super) fn unescape<'t>(raw: &[u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
         } else if raw[at] != b'\\' {
             buffer[end] = raw[at];
             at += 1;
+            end += 1;
+            continue;
+        }
+        let simple = raw.get(at + 1).map_or(0, |byte| SIMPLE[usize::from(*byte)]);
+        if simple != 0 {
+            buffer[end] = simple;
+            at += 2;
             end += 1;
             continue;
         }

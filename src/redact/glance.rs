@@ -374,3 +374,56 @@ impl<'a> Pass<'a> {
         Read { end, escaped: self.escaped, glance: self.glance }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Glance;
+    use crate::redact::CardMatch;
+    use crate::redact::escape::unescape;
+    use crate::redact::labels::Labels;
+    use crate::redact::lex::Lexer;
+    use crate::redact::text::Matcher;
+    use proptest::prelude::{Strategy, prop, prop_assert_eq, prop_oneof, proptest};
+
+    /// Text of any length with values at any offset of a block, also across the border of two.
+    fn text() -> impl Strategy<Value = String> {
+        let values = prop::sample::select(vec![
+            "jane@acme.com",
+            "4111 1111 1111 1111",
+            "+62 812-3456-7890",
+            "born 5 May 1988",
+            "passport A1234567",
+            "password=hunter22",
+            "AKIAIOSFODNN7EXAMPLE",
+            "amFuZUBhY21lLmNvbQ==",
+            "6a616e654061636d652e636f6d",
+            "jane%40acme.com",
+            "jane&#64;acme.com",
+            "\u{ff14}\u{ff11}\u{ff11}\u{ff11}111111111111",
+            "3174\u{200b}012501990001",
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN",
+            "{\"a\":\"b\"}",
+        ]);
+        let filler = prop_oneof!["[a-z ]{0,70}", "[é“。，Ж\n\"\\\\ ]{0,30}", "[0-9 .:=-]{0,9}"];
+        let piece = prop_oneof![4 => filler, 1 => values.prop_map(str::to_owned)];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_glance_rules_out_is_not_there(text in text()) {
+            let matcher = Matcher::new(CardMatch::Loose, |_| true);
+            let json = serde_json::Value::from(text).to_string();
+            let string = Lexer::new(json.as_bytes()).string().unwrap();
+            prop_assert_eq!(string.end, json.len() - 1);
+            let mut buffer = Vec::new();
+            let decoded = unescape(&json.as_bytes()[string.start..string.end], &mut buffer);
+            let (mut seen, mut all) = (Vec::new(), Vec::new());
+            matcher.find(decoded, Labels::NONE, Glance::ALL, &mut all);
+            if string.glance.suspicious() {
+                matcher.find(decoded, Labels::NONE, string.glance, &mut seen);
+            }
+            prop_assert_eq!(seen, all, "{}", json);
+        }
+    }
+}

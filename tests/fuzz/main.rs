@@ -1,6 +1,8 @@
 //! The fuzz targets in the ordinary tests: the stored corpus as it is, and mutations of it from a fixed seed, so that
 //! every run tries the same. `FUZZ_RUNS=100000 cargo test --test fuzz` tries more, `FUZZ_SEED` others.
 
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
