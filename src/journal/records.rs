@@ -10,44 +10,64 @@ use serde::de::IgnoredAny;
 /// The result is skimmed, since whoever passes it on has checked it; only text that starts with `[` is unescaped
 /// and read, because any text may start so.
 pub fn record_count(result: &[u8]) -> u64 {
-    let (mut structured, mut content) = (None, None);
-    let shaped = skim::members(result, |key, value| match &result[key] {
-        b"structuredContent" => structured = Some(value),
-        b"content" => content = Some(value),
-        _ => {}
+    // One pass, since an answer may be large.
+    let (mut structured, mut content) = (None, 0);
+    let shaped = skim::members_from(result, 0, |key, from| match (&result[key], result.get(from)) {
+        (b"structuredContent", _) => {
+            let to = skim::value_end(result, from)?;
+            structured = Some(&result[from..to]);
+            Some(to)
+        }
+        (b"content", Some(b'[')) => {
+            let (records, to) = records_of_blocks(result, from)?;
+            content = records;
+            Some(to)
+        }
+        (b"content", _) => {
+            content = 0;
+            skim::value_end(result, from)
+        }
+        _ => skim::value_end(result, from),
     });
     if shaped.is_none() {
         return 0;
     }
-    if let Some(records) = structured.and_then(|span| elements(&result[span]).map(|records| records.len())) {
-        return records as u64;
-    }
-    let content = content.map_or(&[][..], |span| &result[span]);
-    let blocks = elements(content).unwrap_or_default();
-    let records = blocks.iter().filter_map(|block| list_in(block)).reduce(|sum, records| sum + records);
-    records.unwrap_or(blocks.len() as u64)
+    let mut records = 0;
+    let listed = structured.and_then(|list| skim::elements(list, |_| records += 1));
+    listed.map_or(content, |()| records)
 }
 
-/// The elements of a JSON array; `None` for any other value.
-fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut elements = Vec::new();
-    skim::elements(json, |span| elements.push(&json[span]))?;
-    Some(elements)
-}
-
-/// The length of the JSON array in a text block's text.
-fn list_in(block: &[u8]) -> Option<u64> {
-    let (mut kind, mut text) = (None, None);
-    skim::members(block, |key, value| match &block[key] {
-        b"type" => kind = Some(value),
-        b"text" => text = Some(value),
-        _ => {}
+/// The records in the array of content blocks at `at`, and where the array ends.
+fn records_of_blocks(result: &[u8], at: usize) -> Option<(u64, usize)> {
+    let (mut blocks, mut records) = (0, None);
+    let end = skim::elements_from(result, at, |from| {
+        blocks += 1;
+        if result.get(from) != Some(&b'{') {
+            return skim::value_end(result, from);
+        }
+        let (mut kind, mut text) = (None, None);
+        let end = skim::members_from(result, from, |key, from| {
+            let to = skim::value_end(result, from)?;
+            match &result[key] {
+                b"type" => kind = Some(&result[from..to]),
+                b"text" => text = Some(&result[from..to]),
+                _ => {}
+            }
+            Some(to)
+        });
+        if let (Some(b"\"text\""), Some(text)) = (kind, text)
+            && let Some(listed) = list_in(text)
+        {
+            records = Some(records.unwrap_or(0) + listed);
+        }
+        end
     })?;
-    let text = &block[text?];
-    if &block[kind?] != b"\"text\"" || !may_hold_list(text) {
-        return None;
-    }
-    list_len(skim::string(text)?.trim_ascii())
+    Some((records.unwrap_or(blocks), end))
+}
+
+/// The length of the JSON array in the text of a text block.
+fn list_in(text: &[u8]) -> Option<u64> {
+    if may_hold_list(text) { list_len(skim::string(text)?.trim_ascii()) } else { None }
 }
 
 /// Whether a JSON string, as it stands in the message, may start with `[` behind white space.

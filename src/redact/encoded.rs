@@ -1,8 +1,8 @@
 //! Looks into base64, base64url and hexadecimal: what decodes to text with something to mask in it is masked as a whole.
 
 use super::detect::secrets::long_runs;
+use super::glance::Glance;
 use super::labels::Labels;
-use super::lex::Glance;
 use super::text::{Hit, Matcher};
 use super::window::Span;
 use base64::Engine as _;

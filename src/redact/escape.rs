@@ -1,18 +1,43 @@
 //! JSON string escapes: their length, what they mean, and the way back from decoded text to the raw bytes.
 
+use super::masks::{self, Half};
 use super::words;
+
+/// Bytes that are copied at once.
+const PIECE: usize = 32;
+
+/// What the escapes of two bytes mean, by their second byte; 0 for all others.
+const SIMPLE: [u8; 256] = {
+    let mut table = [0; 256];
+    let pairs = [
+        (b'"', b'"'),
+        (b'\\', b'\\'),
+        (b'/', b'/'),
+        (b'b', 0x8),
+        (b'f', 0xC),
+        (b'n', b'\n'),
+        (b'r', b'\r'),
+        (b't', b'\t'),
+    ];
+    let mut index = 0;
+    while index < pairs.len() {
+        table[pairs[index].0 as usize] = pairs[index].1;
+        index += 1;
+    }
+    table
+};
 
 /// Length of the escape at the start of `raw` (2, 6, or 12 for a surrogate pair), or `None` if it is none.
 ///
 /// A lone surrogate is an escape like any other: the bytes pass through unchanged (RFC 8259, section 8.2).
 pub(super) fn length(raw: &[u8]) -> Option<usize> {
     match raw.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
         b'u' => {
             let first = unit(raw)?;
             let second = raw.get(6..).filter(|_| is_high(first)).and_then(unit);
             Some(if second.is_some_and(is_low) { 12 } else { 6 })
         }
+        byte if SIMPLE[usize::from(*byte)] != 0 => Some(2),
         _ => None,
     }
 }
@@ -37,18 +62,13 @@ fn is_low(unit: u16) -> bool {
 /// The character and the raw length of a valid escape. A lone surrogate reads as U+FFFD, which no detector takes.
 fn decode(raw: &[u8]) -> (char, usize) {
     let simple = match raw.get(1) {
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
         Some(b'u') => {
             let units = [unit(raw).unwrap_or(0xFFFD), raw.get(6..).and_then(unit).unwrap_or(0)];
             let pair = is_high(units[0]) && is_low(units[1]);
             let character = char::decode_utf16(units).next().and_then(Result::ok).unwrap_or('\u{FFFD}');
             return (character, if pair { 12 } else { 6 });
         }
-        Some(&other) => char::from(other),
+        Some(&other) => char::from(SIMPLE[usize::from(other)]),
         None => '\u{FFFD}',
     };
     (simple, 2)
@@ -58,23 +78,31 @@ fn decode(raw: &[u8]) -> (char, usize) {
 ///
 /// `buffer` only grows, so that reusing it costs nothing.
 pub(super) fn unescape<'t>(raw: &[u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
-    // Decoding only shortens. The room behind lets whole words be copied.
-    if buffer.len() < raw.len() + 8 {
-        buffer.resize(raw.len() + 8, 0);
+    // Decoding only shortens. The room behind lets whole pieces be copied.
+    if buffer.len() < raw.len() + PIECE {
+        buffer.resize(raw.len() + PIECE, 0);
     }
     let (mut at, mut end) = (0, 0);
     while at < raw.len() {
-        if let Some(word) = words::word_at(raw, at) {
-            let plain = words::first_of(word, b'\\', b'\\');
-            buffer[end..end + 8].copy_from_slice(&word);
+        if let Some(piece) = raw[at..].first_chunk::<PIECE>() {
+            let backslashes = Half::new(piece).mask(|lanes| masks::is(lanes, b'\\'));
+            let plain = backslashes.trailing_zeros() as usize;
+            buffer[end..end + PIECE].copy_from_slice(piece);
             at += plain;
             end += plain;
-            if plain == 8 {
+            if plain == PIECE {
                 continue;
             }
         } else if raw[at] != b'\\' {
             buffer[end] = raw[at];
             at += 1;
+            end += 1;
+            continue;
+        }
+        let simple = raw.get(at + 1).map_or(0, |byte| SIMPLE[usize::from(*byte)]);
+        if simple != 0 {
+            buffer[end] = simple;
+            at += 2;
             end += 1;
             continue;
         }

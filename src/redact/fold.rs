@@ -3,44 +3,110 @@
 //!
 //! Text in which nothing of this occurs is not copied; to know that costs one look at each character beyond ASCII.
 
+use super::masks::{self, BLOCK, Block, Half, Lanes};
 use super::text::Hit;
 
-/// A text as it reads, with the way back.
-pub(super) struct Folded {
+/// A text as it reads.
+pub(super) struct Folded<'a> {
     /// What is matched.
     pub(super) text: Vec<u8>,
-    /// For the bytes of `text` behind which the distance to the original changes: offset in `text`, offset in the
-    /// original. In rising order.
-    steps: Vec<(usize, usize)>,
+    original: &'a str,
 }
 
-impl Folded {
-    /// Turns offsets in the folded text into offsets in the original.
+impl Folded<'_> {
+    /// Turns offsets in the folded text into offsets in the original. Hits are in rising order, so one walk finds all;
+    /// no map is kept, which would be larger than the text.
     pub(super) fn lift(&self, hits: &mut [Hit]) {
+        let mut pieces = Pieces { text: self.original, at: 0 }.filter(|piece| piece.folded() > 0);
+        let (mut piece, mut folded) = (pieces.next(), 0);
         for hit in hits {
-            hit.start = self.original(hit.start);
-            // The end of the last character and not the start of the next: what has no width stays outside.
-            hit.end = self.original_end(hit.end);
+            for (bound, is_end) in [(&mut hit.start, false), (&mut hit.end, true)] {
+                // What has no width stays outside: the end is that of the last character and not the next one's start.
+                let before = |end: usize| if is_end { end < *bound } else { end <= *bound };
+                while let Some(passed) =
+                    piece.as_ref().map(Piece::folded).filter(|length| before(folded + length))
+                {
+                    folded += passed;
+                    piece = pieces.next();
+                }
+                *bound = match &piece {
+                    None => self.original.len(),
+                    Some(piece) if is_end && folded + piece.folded() == *bound => piece.at + piece.length,
+                    Some(piece) => piece.at + (*bound - folded),
+                };
+            }
         }
     }
+}
 
-    fn original(&self, at: usize) -> usize {
-        let index = self.steps.partition_point(|(folded, _)| *folded <= at);
-        index.checked_sub(1).map_or(at, |index| self.steps[index].1 + (at - self.steps[index].0))
-    }
+/// A stretch of plain bytes, or one character or code that reads differently.
+struct Piece {
+    at: usize,
+    length: usize,
+    read: Option<Reading>,
+}
 
-    fn original_end(&self, end: usize) -> usize {
-        let before = self.steps.partition_point(|(folded, _)| *folded < end);
-        match before.checked_sub(1) {
-            // A step at `end` tells where the next character starts; several steps tell of signs without width.
-            _ if self.steps.get(before).is_some_and(|(folded, _)| *folded == end) => self.steps[before].1,
-            Some(index) => self.steps[index].1 + (end - self.steps[index].0),
-            None => end,
+impl Piece {
+    /// Bytes that it has in the folded text.
+    fn folded(&self) -> usize {
+        match self.read {
+            None => self.length,
+            Some(Reading::Ascii(_)) => 1,
+            Some(Reading::Nothing) => 0,
         }
     }
+}
+
+/// The pieces of a text.
+struct Pieces<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        let from = self.at;
+        let bytes = self.text.as_bytes();
+        let mut at = likely(bytes, from);
+        while let Some(&byte) = bytes.get(at) {
+            let (read, length) = if byte.is_ascii() {
+                code(&bytes[at..]).map_or((None, 1), |(meant, length)| (meant_as(meant), length))
+            } else {
+                let character = self.text[at..].chars().next();
+                character.map_or((None, 1), |character| (reading(character), character.len_utf8()))
+            };
+            if read.is_some() {
+                if at > from {
+                    break;
+                }
+                self.at = at + length;
+                return Some(Piece { at, length, read });
+            }
+            at = likely(bytes, at + length);
+        }
+        self.at = at;
+        (at > from).then_some(Piece { at: from, length: at - from, read: None })
+    }
+}
+
+/// The first place at or after `from` at which a code or a character that reads differently may start; else the end.
+fn likely(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(half) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let offset = Half::new(half).mask(|lanes| may_start_code(lanes) | may_differ(lanes)).trailing_zeros();
+        at += offset as usize;
+        if offset < 32 {
+            return at;
+        }
+    }
+    let may = |byte: &u8| matches!(byte, b'%' | b'&' | b'\\') || LEADS[usize::from(*byte)];
+    bytes[at..].iter().position(may).map_or(bytes.len(), |offset| at + offset)
 }
 
 /// What a character reads as.
+#[derive(Clone, Copy)]
 enum Reading {
     /// Nothing: it has no width.
     Nothing,
@@ -98,6 +164,8 @@ fn reading(character: char) -> Option<Reading> {
         0x2080..=0x2089 => offset(0x2080, b'0'),
         0xB9 => ascii(b'1'),
         0xB2..=0xB3 => offset(0xB2, b'2'),
+        // Latin, Greek and Cyrillic letters, signs and symbols, and Chinese characters.
+        0..0x660 | 0x2000..0xA620 | 0xAC00..0xFF10 => None,
         _ => {
             let zero = ZEROS.iter().copied().find(|zero| (*zero..*zero + 10).contains(&code))?;
             offset(zero, b'0')
@@ -106,46 +174,22 @@ fn reading(character: char) -> Option<Reading> {
 }
 
 /// The text as it reads, when that differs.
-pub(super) fn fold(text: &[u8]) -> Option<Folded> {
+pub(super) fn fold(text: &[u8]) -> Option<Folded<'_>> {
     if !differs(text) {
         return None;
     }
-    let text = std::str::from_utf8(text).ok()?;
-    let mut folded = Folded { text: Vec::with_capacity(text.len()), steps: Vec::new() };
-    let mut at = 0;
-    while let Some(character) = text[at..].chars().next() {
-        let rest = &text.as_bytes()[at..];
-        let (read, length) = if character.is_ascii() {
-            match code(rest) {
-                Some((meant, length)) => (meant_as(meant), length),
-                None => (None, 1),
-            }
-        } else {
-            (reading(character), character.len_utf8())
-        };
-        match read {
-            None => {
-                folded.text.extend_from_slice(&rest[..length]);
-                at += length;
-            }
-            Some(read) => {
-                let place = folded.text.len();
-                // The original of what was read so far ends here, whatever stands between.
-                if folded.steps.last().is_none_or(|(known, _)| *known != place) {
-                    folded.steps.push((place, at));
-                }
-                if let Reading::Ascii(byte) = read {
-                    folded.text.push(byte);
-                    at += length;
-                    folded.steps.push((place + 1, at));
-                } else {
-                    at += length;
-                    folded.steps.push((place, at));
-                }
-            }
+    let original = std::str::from_utf8(text).ok()?;
+    let pieces = || Pieces { text: original, at: 0 };
+    // Counted first: a text that has to be copied needs what memory there is.
+    let mut text = Vec::with_capacity(pieces().map(|piece| piece.folded()).sum());
+    for piece in pieces() {
+        match piece.read {
+            None => text.extend_from_slice(&original.as_bytes()[piece.at..piece.at + piece.length]),
+            Some(Reading::Ascii(byte)) => text.push(byte),
+            Some(Reading::Nothing) => {}
         }
     }
-    Some(folded)
+    Some(Folded { text, original })
 }
 
 fn meant_as(character: char) -> Option<Reading> {
@@ -157,61 +201,52 @@ fn meant_as(character: char) -> Option<Reading> {
 
 /// Whether any character may read differently.
 pub(super) fn differs(text: &[u8]) -> bool {
-    if has_code(text) {
-        return true;
-    }
-    if text.is_ascii() {
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let near = |at: usize| is_code(&text[at..]) || differs_at(&text[at..]);
+    let in_block = |(index, block): (usize, &[u8; BLOCK])| {
+        let block = Block::new(block);
+        let likely = block.mask(|lanes| may_start_code(lanes) | may_differ(lanes));
+        likely != 0 && masks::ones(likely).any(|offset| near(index * BLOCK + offset))
+    };
+    blocks.iter().enumerate().any(in_block) || (text.len() - rest.len()..text.len()).any(near)
+}
+
+/// Lead bytes of characters that may read differently: those of [`LEADS`].
+#[inline(always)]
+pub(super) fn may_differ(lanes: Lanes) -> Lanes {
+    use masks::{is, within};
+    let two =
+        is(lanes, 0xC2) | is(lanes, 0xCD) | within(lanes, 0xD8, 0xD9) | is(lanes, 0xDB) | is(lanes, 0xDF);
+    let three = within(lanes, 0xE0, 0xE3) | is(lanes, 0xEA) | is(lanes, 0xEF);
+    two | three | is(lanes, 0xF0) | is(lanes, 0xF3)
+}
+
+#[inline(always)]
+fn may_start_code(lanes: Lanes) -> Lanes {
+    masks::within(lanes, b'%', b'&') | masks::is(lanes, b'\\')
+}
+
+/// Whether the character at the start of the text reads differently.
+pub(super) fn differs_at(text: &[u8]) -> bool {
+    let Some(&byte) = text.first().filter(|byte| LEADS[usize::from(**byte)]) else { return false };
+    // Quotation marks, dashes and dots are in all texts.
+    if let [0xE2, 0x80, 0x93 | 0x94 | 0x98..=0x9F | 0xA0..=0xA3 | 0xA5..=0xA7, ..] = text {
         return false;
     }
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        if LEADS[usize::from(byte)] {
-            let length = if byte < 0xE0 {
-                2
-            } else if byte < 0xF0 {
-                3
-            } else {
-                4
-            };
-            let character = text.get(at..at + length).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            if character.and_then(|text| text.chars().next()).is_some_and(matters) {
-                return true;
-            }
-            at += length;
-        } else {
-            at += 1;
-        }
-    }
-    false
+    let length = if byte < 0xE0 {
+        2
+    } else if byte < 0xF0 {
+        3
+    } else {
+        4
+    };
+    let character = text.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    character.and_then(|text| text.chars().next()).is_some_and(matters)
 }
 
-/// Whether a code stands anywhere in the text. A percent sign or backslash alone is common and settled by vector code.
-fn has_code(text: &[u8]) -> bool {
-    let mut at = 0;
-    while let Some(pairs) = text.get(at..).and_then(|rest| rest.first_chunk::<{ CODE_BLOCK + 1 }>()) {
-        let following = pairs[1..].iter();
-        let likely =
-            pairs.iter().zip(following).fold(0, |seen, (sign, next)| seen | starts_code(*sign, *next));
-        if likely != 0 && (at..at + CODE_BLOCK).any(|at| code(&text[at..]).is_some()) {
-            return true;
-        }
-        at += CODE_BLOCK;
-    }
-    (at..text.len()).any(|at| code(&text[at..]).is_some())
-}
-
-/// Bytes that are asked at once whether a code starts with one of them.
-const CODE_BLOCK: usize = 64;
-
-/// 1 where a sign and the byte behind it may start a code.
-#[inline]
-fn starts_code(sign: u8, next: u8) -> u8 {
-    let letter = (next | 0x20).wrapping_sub(b'a');
-    let digit = u8::from(next.wrapping_sub(b'0') < 10);
-    let percent = u8::from(sign == b'%') & (digit | u8::from(letter < 6));
-    let entity = u8::from(sign == b'&') & (u8::from(next == b'#') | u8::from(letter < 26));
-    let backslash = u8::from(sign == b'\\') & (u8::from(next == b'u') | u8::from(next == b'x'));
-    percent | entity | backslash
+/// Whether a code for a character starts here.
+pub(super) fn is_code(text: &[u8]) -> bool {
+    code(text).is_some()
 }
 
 /// Whether a character is worth a copy of the text: full stops and commas of East Asian text are not.

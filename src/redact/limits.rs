@@ -13,8 +13,8 @@ pub const LABEL_REACH_BYTES: usize = 50;
 pub const LABEL_BEHIND_BYTES: usize = 24;
 /// Keys that may speak for a value, counted outwards in open arrays and objects: `{"rekening":[{"number":…}]}` needs 3.
 pub const LABEL_KEYS: usize = 4;
-/// Keys whose labels are kept for the next record: about as many as a record has fields with digits.
-pub const KNOWN_KEYS: usize = 8;
+/// Keys of which is kept what was learned, for the next record: more than most records have fields.
+pub const KNOWN_KEYS: usize = 32;
 /// Fewest digits of any value in a string: an Indian PAN.
 pub const MIN_DIGITS: usize = 4;
 /// Fewest digits, close together, of a value that is made of digits: a date of birth such as 4/12/1988 has 7, the

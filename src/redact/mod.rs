@@ -18,8 +18,10 @@ pub mod detect;
 mod encoded;
 mod escape;
 mod fold;
+mod glance;
 mod joined;
 mod keys;
+mod known;
 pub mod labels;
 mod lex;
 pub mod limits;
@@ -129,7 +131,10 @@ impl Redactor {
         let mut splices = Vec::new();
         let site =
             Site { matcher: &self.matcher, scope: Scope::default(), level: 0, key: Labels::NONE, glance };
-        site.mask(text.as_bytes(), &mut Vec::new(), &mut splices);
+        let mut hits = Vec::new();
+        if !site.mask(text.as_bytes(), &mut hits, &mut splices) {
+            splices.extend(hits.iter().map(scan::token));
+        }
         // The text is no string in JSON, so its quotes are plain ones.
         for splice in &mut splices {
             if let splice::Fill::Quoted { level, .. } = &mut splice.fill {
@@ -155,8 +160,10 @@ pub fn check(json: &[u8]) -> Result<(), Malformed> {
 }
 
 fn check_utf8(json: &[u8]) -> Result<(), Malformed> {
-    match std::str::from_utf8(json) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Malformed::new(error.valid_up_to(), "the bytes are not UTF-8")),
+    // What is not UTF-8 is read twice: only then the place matters.
+    if simdutf8::basic::from_utf8(json).is_ok() {
+        return Ok(());
     }
+    let valid = std::str::from_utf8(json).map_or_else(|error| error.valid_up_to(), str::len);
+    Err(Malformed::new(valid, "the bytes are not UTF-8"))
 }

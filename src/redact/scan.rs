@@ -5,13 +5,15 @@
 
 use super::Scope;
 use super::dates;
-use super::detect::secrets;
+use super::detect::secrets::{self, Secret};
 use super::escape::{WayBack, unescape};
+use super::glance::Glance;
 use super::joined::{LONGEST_PIECE, Piece, Pieces};
 use super::keys::KeyBook;
+use super::known::KnownKeys;
 use super::labels::{self, Labels};
-use super::lex::{Glance, Lexer, Malformed, Text};
-use super::limits::{KNOWN_KEYS, LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
+use super::lex::{Lexer, Malformed, Text};
+use super::limits::{LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
 use super::media::{self, Claims, Meaning};
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
@@ -20,6 +22,9 @@ use std::borrow::Cow;
 /// Fields of MCP messages by which peers find each other's requests: masked, they would name nothing. They are
 /// spared only where MCP has them, at the top of a result or of parameters (and `progressToken` in `_meta`).
 const HANDLES: [&[u8]; 5] = [b"progressToken", b"requestId", b"nextCursor", b"taskId", b"elicitationId"];
+
+/// Largest buffer for decoded text that is kept for the next one.
+const KEPT_SCRATCH: usize = 1 << 20;
 
 /// An array or object that is open.
 struct Frame {
@@ -30,6 +35,8 @@ struct Frame {
     key: Option<Text>,
     /// What that key says, once somebody asked; the inner `None` is a key that says nothing itself.
     key_labels: Option<Option<Labels>>,
+    /// The kind of secret that the key calls its value.
+    key_secret: Option<Secret>,
     claims: Claims,
     book: Option<Box<KeyBook>>,
 }
@@ -50,8 +57,7 @@ pub(super) struct Scanner<'a> {
     hits: Vec<Hit>,
     /// Neighbours that may be parts of one value.
     pieces: Pieces,
-    /// What keys said that were asked for lately: records repeat them.
-    known_keys: [Option<(&'a [u8], Option<Labels>)>; KNOWN_KEYS],
+    known_keys: KnownKeys<'a>,
 }
 
 impl<'a> Scanner<'a> {
@@ -73,7 +79,7 @@ impl<'a> Scanner<'a> {
             scratch: Vec::new(),
             hits: Vec::new(),
             pieces: Pieces::default(),
-            known_keys: [None; KNOWN_KEYS],
+            known_keys: KnownKeys::new(),
         }
     }
 
@@ -150,8 +156,15 @@ impl<'a> Scanner<'a> {
         }
         self.end_pieces();
         self.lexer.at += 1;
-        let frame =
-            Frame { object, fresh: true, key: None, key_labels: None, claims: Claims::default(), book: None };
+        let frame = Frame {
+            object,
+            fresh: true,
+            key: None,
+            key_labels: None,
+            key_secret: None,
+            claims: Claims::default(),
+            book: None,
+        };
         self.frames.push(frame);
         Ok(())
     }
@@ -186,6 +199,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn key(&mut self) -> Result<(), Malformed> {
+        if let Some((text, known, behind)) = self.known_keys.expected(self.lexer.bytes, self.lexer.at) {
+            if let Some(frame) = self.frames.last_mut() {
+                frame.key = Some(text);
+                frame.key_labels = known.labels;
+                frame.key_secret = known.secret;
+            }
+            self.lexer.at = behind;
+            self.lexer.skip_whitespace();
+            return Ok(());
+        }
         if self.lexer.peek() != Some(b'"') {
             return Err(self.lexer.malformed("a key in quotes must stand here"));
         }
@@ -195,9 +218,17 @@ impl<'a> Scanner<'a> {
         {
             self.mask_key(matcher, text);
         }
+        let plain = !text.escaped && !text.glance.suspicious() && !text.glance.may_hold_token();
+        let at_colon = self.lexer.peek() == Some(b':');
+        let known = (plain && at_colon).then(|| self.known_keys.note(self.lexer.bytes, text));
         if let Some(frame) = self.frames.last_mut() {
             frame.key = Some(text);
-            frame.key_labels = None;
+            frame.key_labels = known.and_then(|known| known.labels);
+            frame.key_secret = match known {
+                Some(known) => known.secret,
+                None if text.escaped => None,
+                None => secrets::kind_of_name(&self.lexer.bytes[text.start..text.end]),
+            };
         }
         self.lexer.skip_whitespace();
         if self.lexer.peek() != Some(b':') {
@@ -285,7 +316,13 @@ impl<'a> Scanner<'a> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let decoded = decode(raw, text.escaped, &mut scratch);
         let site = Site { matcher, scope: self.scope, level: self.level, key, glance: text.glance };
-        site.mask(decoded, &mut self.hits, self.splices);
+        if !site.mask(decoded, &mut self.hits, self.splices) {
+            // Of a large text not everything exists at once: its matches are noted when it is gone.
+            if scratch.len() > KEPT_SCRATCH {
+                scratch = Vec::new();
+            }
+            self.splices.extend(self.hits.iter().map(token));
+        }
         lift(&mut self.splices[from..], raw, text);
         self.scratch = scratch;
         if let (Meaning::Possible(slot), Some(frame)) = (meaning, self.frames.last_mut()) {
@@ -334,8 +371,7 @@ impl<'a> Scanner<'a> {
     /// The row of the secret that the key calls the value, a whole string.
     fn named_secret(&mut self, raw: &[u8], escaped: bool) -> Option<u8> {
         let matcher = self.matcher?;
-        let key = self.frames.last()?.key.filter(|key| !key.escaped)?;
-        let secret = secrets::kind_of_name(&self.lexer.bytes[key.start..key.end])?;
+        let secret = self.frames.last()?.key_secret?;
         let row = matcher.secret_row(secret)?;
         let value = decode(raw, escaped, &mut self.scratch);
         (secrets::is_value(secret, value) && !looks_like_json(value) && !self.is_handle()).then_some(row)
@@ -349,15 +385,8 @@ impl<'a> Scanner<'a> {
             let Some(key) = frame.key else { continue };
             let found = *frame.key_labels.get_or_insert_with(|| {
                 let raw = &bytes[key.start..key.end];
-                let slot = &mut self.known_keys
-                    [(raw.len() * 7 + raw.first().map_or(0, |byte| usize::from(*byte))) % KNOWN_KEYS];
-                if let Some((known, labels)) = slot
-                    && *known == raw
-                {
-                    return *labels;
-                }
                 let labels = labels::of_key(decode(raw, key.escaped, &mut self.scratch));
-                *slot = Some((raw, labels));
+                self.known_keys.learn(raw, labels);
                 labels
             });
             if let Some(found) = found {
@@ -396,8 +425,9 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Notes what is to be masked in a decoded text, in offsets of that text: inside as JSON if it is JSON.
-    pub(super) fn mask(&self, text: &[u8], hits: &mut Vec<Hit>, splices: &mut Vec<Splice>) {
+    /// Finds what is to be masked in a decoded text, in offsets of that text. JSON is masked as JSON and noted in
+    /// `splices`: true. What is found in any other text stands in `hits`: false.
+    pub(super) fn mask(&self, text: &[u8], hits: &mut Vec<Hit>, splices: &mut Vec<Splice>) -> bool {
         let from = splices.len();
         if self.level < MAX_NESTED_TEXTS && looks_like_json(text) {
             let mut inner = Scanner::new(text, Some(self.matcher), self.scope, splices);
@@ -405,16 +435,16 @@ impl Site<'_> {
             inner.outer = self.key;
             if inner.values().is_ok() {
                 splices[from..].iter_mut().for_each(|splice| splice.fill = splice.fill.lifted());
-                return;
+                return true;
             }
             splices.truncate(from);
         }
         self.matcher.find(text, self.key, self.glance, hits);
-        splices.extend(hits.iter().map(token));
+        false
     }
 }
 
-fn token(hit: &Hit) -> Splice {
+pub(super) fn token(hit: &Hit) -> Splice {
     Splice { start: hit.start, end: hit.end, fill: Fill::Token(hit.row) }
 }
 

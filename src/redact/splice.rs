@@ -42,7 +42,7 @@ pub(super) fn apply(bytes: &[u8], splices: &[Splice]) -> Scan {
     let mut copied = 0;
     for splice in splices.iter().filter(|splice| splice.fill != Fill::Kept) {
         if out.capacity() == 0 {
-            out.reserve(bytes.len() + splices.len() * 8);
+            out.reserve_exact(length_after(bytes, splices));
         }
         out.extend_from_slice(&bytes[copied..splice.start]);
         copied = splice.end;
@@ -68,6 +68,18 @@ pub(super) fn apply(bytes: &[u8], splices: &[Splice]) -> Scan {
     }
     out.extend_from_slice(&bytes[copied..]);
     Scan { json: Some(out), masked }
+}
+
+/// How long the new text is, or a little more.
+fn length_after(bytes: &[u8], splices: &[Splice]) -> usize {
+    let filled = |splice: &Splice| match splice.fill {
+        Fill::Kept => splice.end - splice.start,
+        Fill::Suffix(_) => 11,
+        Fill::Token(row) => DETECTORS[usize::from(row)].token.len(),
+        Fill::Quoted { row, level } => DETECTORS[usize::from(row)].token.len() + (2usize << level),
+    };
+    let replaced: usize = splices.iter().map(|splice| splice.end - splice.start).sum();
+    bytes.len() - replaced + splices.iter().map(filled).sum::<usize>()
 }
 
 fn put_token(out: &mut Vec<u8>, row: u8, masked: &mut BTreeMap<&'static str, u32>) {

@@ -6,8 +6,8 @@ use super::detect::{
     Address, AddressQuestion, CardMatch, DETECTORS, DigitQuestion, Judge, WordQuestion, email_at,
     in_hexadecimal,
 };
+use super::glance::Glance;
 use super::labels::Labels;
-use super::lex::Glance;
 use super::numbers::{self, Place};
 use super::window::{Groups, Span, Surroundings};
 use super::{dates, encoded, fold};

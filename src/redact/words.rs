@@ -8,10 +8,10 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 const WORDS: usize = 4;
 
 /// Eight bytes.
-pub(super) type Word = [u8; 8];
+type Word = [u8; 8];
 
 /// Where in the word the first `a` or `b` is; 8 if nowhere.
-pub(super) fn first_of(word: Word, a: u8, b: u8) -> usize {
+fn first_of(word: Word, a: u8, b: u8) -> usize {
     let word = u64::from_le_bytes(word);
     let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     // The lowest marked byte of each is exact; higher ones may be marked by a borrow.
@@ -28,7 +28,7 @@ fn first_digit_of(word: Word) -> usize {
 }
 
 /// The eight bytes at `at`, if there are as many.
-pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
+fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
     bytes.get(at..at + 8)?.first_chunk().copied()
 }
 

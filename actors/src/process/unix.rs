@@ -40,6 +40,10 @@ pub(super) fn start(plan: &ChildPlan) -> io::Result<(Leader, Stdio3)> {
     super::linux::die_with_this_thread(&mut command);
     let mut child = command.spawn()?;
     let stdio = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    #[cfg(target_os = "linux")]
+    if let Some(stdout) = &stdio.1 {
+        crate::wire::pipe::widen(stdout);
+    }
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
     Ok((Leader { pid, child }, stdio))

@@ -122,7 +122,10 @@ pub fn read_client(line: &Bytes) -> Result<Line, Refusal> {
 fn not_strict(line: &Bytes, error: &serde_json::Error) -> Refusal {
     let what = error.to_string();
     if error.is_data() || what.starts_with("recursion limit") || what.starts_with("number out of range") {
-        let id = skim::member(line, "id").map(|range| line.slice(range)).filter(|id| is_id(id));
+        // What stands behind the fault was not read: the id is JSON only if it is so by itself.
+        let is_json = |id: &Bytes| serde_json::from_slice::<serde::de::IgnoredAny>(id).is_ok();
+        let id =
+            skim::member(line, "id").map(|range| line.slice(range)).filter(|id| is_id(id) && is_json(id));
         return Refusal::new(id, INVALID_REQUEST, format!("message refused: {what}"));
     }
     Refusal::new(None, PARSE_ERROR, format!("parse error: {what}"))

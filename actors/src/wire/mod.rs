@@ -4,6 +4,8 @@
 pub mod codes;
 pub mod envelope;
 pub mod frame;
+#[cfg(target_os = "linux")]
+pub(crate) mod pipe;
 pub mod skim;
 pub mod splice;
 pub mod sse;

@@ -10,13 +10,29 @@ use std::ops::Range;
 /// Calls `visit(key, value)` with the byte ranges of every top-level member of the object `text`, keys without their
 /// quotes and not decoded. Stops and returns `None` when the text is not shaped like an object.
 pub fn members(text: &[u8], mut visit: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
-    let mut at = blank(text, 0);
+    members_from(text, 0, |key, from| {
+        let to = value_end(text, from)?;
+        visit(key, from..to);
+        Some(to)
+    })
+    .map(|_| ())
+}
+
+/// Walks the object that begins at or behind white space after `at`: `visit(key, start)` is told where each value begins
+/// and answers with its end, which it finds by [`value_end`] or by walking the value itself, so that a large text is
+/// passed over once. Returns the end of the object.
+pub fn members_from(
+    text: &[u8],
+    at: usize,
+    mut visit: impl FnMut(Range<usize>, usize) -> Option<usize>,
+) -> Option<usize> {
+    let mut at = blank(text, at);
     if text.get(at) != Some(&b'{') {
         return None;
     }
     at = blank(text, at + 1);
     if text.get(at) == Some(&b'}') {
-        return Some(());
+        return Some(at + 1);
     }
     loop {
         if text.get(at) != Some(&b'"') {
@@ -28,13 +44,10 @@ pub fn members(text: &[u8], mut visit: impl FnMut(Range<usize>, Range<usize>)) -
         if text.get(at) != Some(&b':') {
             return None;
         }
-        let from = blank(text, at + 1);
-        let to = value_end(text, from)?;
-        visit(key, from..to);
-        at = blank(text, to);
+        at = blank(text, visit(key, blank(text, at + 1))?);
         match text.get(at) {
             Some(b',') => at = blank(text, at + 1),
-            Some(b'}') => return Some(()),
+            Some(b'}') => return Some(at + 1),
             _ => return None,
         }
     }
@@ -63,21 +76,29 @@ pub fn path(text: &[u8], keys: &[&str]) -> Option<Range<usize>> {
 
 /// Calls `visit` with the byte range of every element of the array `text`. `None` when it is not shaped like one.
 pub fn elements(text: &[u8], mut visit: impl FnMut(Range<usize>)) -> Option<()> {
-    let mut at = blank(text, 0);
+    elements_from(text, 0, |from| {
+        let to = value_end(text, from)?;
+        visit(from..to);
+        Some(to)
+    })
+    .map(|_| ())
+}
+
+/// Walks the array that begins at or behind white space after `at`, as [`members_from`] does an object.
+pub fn elements_from(text: &[u8], at: usize, mut visit: impl FnMut(usize) -> Option<usize>) -> Option<usize> {
+    let mut at = blank(text, at);
     if text.get(at) != Some(&b'[') {
         return None;
     }
     at = blank(text, at + 1);
     if text.get(at) == Some(&b']') {
-        return Some(());
+        return Some(at + 1);
     }
     loop {
-        let to = value_end(text, at)?;
-        visit(at..to);
-        at = blank(text, to);
+        at = blank(text, visit(at)?);
         match text.get(at) {
             Some(b',') => at = blank(text, at + 1),
-            Some(b']') => return Some(()),
+            Some(b']') => return Some(at + 1),
             _ => return None,
         }
     }
@@ -108,7 +129,7 @@ fn string_end(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The index behind the value that begins at `at`.
-fn value_end(text: &[u8], at: usize) -> Option<usize> {
+pub fn value_end(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at)? {
         b'"' => string_end(text, at),
         b'{' | b'[' => nested_end(text, at),

@@ -92,6 +92,7 @@ impl SseParser {
             };
             self.after_return = rest[end] == b'\r';
             if self.line.is_empty() {
+                self.check(end)?;
                 self.take_line(&rest[..end], &mut on_event)?;
             } else {
                 self.keep(&rest[..end])?;

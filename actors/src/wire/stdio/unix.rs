@@ -23,6 +23,12 @@ pub(super) fn streams(input: OwnedFd, output: OwnedFd) -> io::Result<(Input, Out
         _ => Source::Thread(thread::Reader::start(File::from(input))?),
     };
     let sink = match kind(&output)? {
+        #[cfg(target_os = "linux")]
+        FileType::Fifo => {
+            crate::wire::pipe::widen(&output);
+            Sink::Pipe(pipe::Sender::from_owned_fd(restore.polled(output)?)?)
+        }
+        #[cfg(not(target_os = "linux"))]
         FileType::Fifo => Sink::Pipe(pipe::Sender::from_owned_fd(restore.polled(output)?)?),
         FileType::Socket => Sink::Socket(socket(restore.polled(output)?)?),
         _ => Sink::Thread(thread::Writer::start(File::from(output))?),

@@ -1,7 +1,7 @@
 //! Secrets with a recognisable form.
 
 use super::{Found, Secret};
-use crate::redact::masks::{self, BLOCK};
+use crate::redact::masks::{self, BLOCK, Block};
 use crate::redact::window::Span;
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
@@ -240,23 +240,16 @@ fn skip_short_runs(text: &[u8], start: usize) -> usize {
         return start;
     }
     let blocks = rest.as_chunks::<BLOCK>().0;
-    let mut first = masks::mask(&blocks[0], is_roughly_run);
-    for (index, pair) in blocks.windows(2).enumerate() {
-        let second = masks::mask(&pair[1], is_roughly_run);
-        if masks::row(first, second).is_some()
-            && let Some(offset) = masks::row(masks::mask(&pair[0], is_run), masks::mask(&pair[1], is_run))
-        {
-            return start + index * BLOCK + offset;
+    let mut first = Block::new(&blocks[0]).mask(masks::runs);
+    for (index, next) in blocks[1..].iter().enumerate() {
+        let second = Block::new(next).mask(masks::runs);
+        let rows = masks::rows(first, second);
+        if rows != 0 {
+            return start + index * BLOCK + rows.trailing_zeros() as usize;
         }
         first = second;
     }
     start + (blocks.len() - 1) * BLOCK
-}
-
-/// 1 for what belongs to a run and more signs, but neither spaces nor commas: one comparison is enough for most text.
-#[inline]
-fn is_roughly_run(byte: u8) -> u8 {
-    u8::from(byte >= b'-')
 }
 
 /// 1 for what belongs to a run, by arithmetic that vector code has.
@@ -265,6 +258,11 @@ fn is_run(byte: u8) -> u8 {
     let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
     let digit = u8::from(byte.wrapping_sub(b'0') < 10);
     letter | digit | u8::from(byte == b'_') | u8::from(byte == b'-') | u8::from(byte == b'.')
+}
+
+/// The run at `at`, of whose bytes the first `known` are known.
+pub(in crate::redact) fn run_at(text: &[u8], at: usize, known: usize) -> Span {
+    Span { start: at, end: run_end(text, at + known) }
 }
 
 /// Where a run that `at` lies in ends. Whole blocks are judged by vector code, since media are long.
@@ -327,7 +325,7 @@ pub(super) fn is_secret(text: &[u8], run: Span) -> bool {
 }
 
 /// Whether a private key may stand in a text.
-pub(super) fn may_hold_key(text: &[u8]) -> bool {
+pub(in crate::redact) fn may_hold_key(text: &[u8]) -> bool {
     text.len() > 64 && BEGIN.find(text).is_some()
 }
 
@@ -430,7 +428,6 @@ mod tests {
     fn arithmetic_and_table_agree() {
         for byte in 0..=255 {
             assert_eq!(is_run(byte) == 1, super::RUN[usize::from(byte)], "{byte}");
-            assert!(is_run(byte) <= super::is_roughly_run(byte), "{byte}");
         }
     }
 }

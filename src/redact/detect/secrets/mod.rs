@@ -4,8 +4,8 @@
 mod form;
 mod name;
 
-pub(in crate::redact) use form::long_runs;
-pub(in crate::redact) use name::{is_value, kind_of as kind_of_name};
+pub(in crate::redact) use form::{long_runs, may_hold_key, run_at};
+pub(in crate::redact) use name::{is_named, is_value, kind_of as kind_of_name};
 
 use crate::redact::window::Span;
 
@@ -81,7 +81,7 @@ pub(in crate::redact) fn find(text: &[u8], found: &mut Vec<Found>) {
 /// Whether [`find`] might find something without an `@`, in raw JSON or in decoded text. No for almost all text, in one fast pass.
 /// The long runs of the text are asked for with [`may_start`].
 pub(in crate::redact) fn may_hold(text: &[u8], sign: bool) -> bool {
-    form::may_hold_key(text) || sign && name::may_hold(text)
+    may_hold_key(text) || sign && name::may_hold(text)
 }
 
 /// Whether a secret starts with a long run of the text.

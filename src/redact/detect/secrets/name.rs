@@ -205,11 +205,17 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
     let from = end.saturating_sub(LONGEST_NAME);
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
     let length = text[from..end].iter().rev().take_while(|byte| part(byte)).count();
-    &text[end - length..end]
+    // The name in a token of ours is no name.
+    if text[..end - length].ends_with(b"[REDACTED:") { &[] } else { &text[end - length..end] }
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
-    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some())
+    signs(text).any(|sign| is_named(text, sign))
+}
+
+/// Whether the name of a secret stands before the `:` or `=` at `sign`.
+pub(in crate::redact) fn is_named(text: &[u8], sign: usize) -> bool {
+    kind_of(name_before(text, sign)).is_some()
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {

@@ -1,0 +1,170 @@
+//! What is fuzzed: functions that take any bytes and panic when a promise is broken. libFuzzer drives them through
+//! `fuzz_targets`, the ordinary tests through `tests/fuzz` with the stored corpus and a number of mutations.
+#![allow(clippy::expect_used, reason = "a panic is how a target tells what it found")]
+#![allow(unreachable_pub, reason = "a library for libFuzzer, a module of the ordinary tests")]
+
+use bytes::Bytes;
+use callgate::redact::{self, Options, Redactor};
+use callgate::settings::{Environment, Settings};
+use callgate_actors::wire::envelope::{self, Line, Message};
+use callgate_actors::wire::frame::{Frame, Framer};
+use callgate_actors::wire::skim;
+use callgate_actors::wire::sse::{Event, SseParser};
+use serde_json::value::RawValue;
+use std::io;
+use std::sync::LazyLock;
+
+/// A target's name and function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets. A new one is a row here, a file in `fuzz_targets`, a `[[bin]]`, and a folder in `corpus`.
+pub const TARGETS: &[Target] = &[
+    ("redaction", redaction),
+    ("framing", framing),
+    ("envelope", envelope),
+    ("events", events),
+    ("settings", settings),
+];
+
+static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(Options::default()));
+
+/// JSON stays JSON, what is masked once has nothing left to mask, and what is refused is refused in every mode.
+pub fn redaction(data: &[u8]) {
+    match REDACTOR.scan(data) {
+        Err(fault) => {
+            assert_eq!(redact::check(data), Err(fault));
+        }
+        Ok(scan) => {
+            assert_eq!(redact::check(data), Ok(()));
+            assert_eq!(scan.json.is_some(), !scan.masked.is_empty());
+            if let Some(json) = scan.json {
+                let again = REDACTOR.scan(&json).expect("what was masked is JSON");
+                assert!(again.json.is_none(), "masked twice: {}", String::from_utf8_lossy(&json));
+            }
+        }
+    }
+    let text = String::from_utf8_lossy(data);
+    if let Some(masked) = REDACTOR.scan_text(&text).text {
+        assert_eq!(REDACTOR.scan_text(&masked).text, None, "masked twice: {masked}");
+    }
+}
+
+/// Cuts `data` into pieces whose lengths are the numbers in `lengths`.
+fn pieces<'a>(lengths: &[u8], data: &'a [u8]) -> Vec<&'a [u8]> {
+    let mut rest = data;
+    let mut pieces = Vec::new();
+    for length in lengths {
+        let (piece, behind) = rest.split_at(rest.len().min(usize::from(*length)));
+        pieces.push(piece);
+        rest = behind;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// The first bytes say how the rest is cut into pieces.
+fn cut(data: &[u8]) -> (&[u8], &[u8]) {
+    data.split_at(data.len().min(8))
+}
+
+/// Lines are the same however the stream is cut, none is empty or too long, and none holds a line feed.
+pub fn framing(data: &[u8]) {
+    const LONGEST: usize = 200;
+    let lines = |pieces: &[&[u8]]| {
+        let mut framer = Framer::new(LONGEST);
+        let mut lines = Vec::new();
+        let mut take = |frame| {
+            lines.push(match frame {
+                Frame::Line(line) => Some(line),
+                // How much of it is kept depends on the pieces.
+                Frame::TooLong { prefix, len } => {
+                    assert!(prefix.len() <= len);
+                    None
+                }
+            });
+        };
+        for piece in pieces {
+            framer.spare(piece.len()).extend_from_slice(piece);
+            while let Some(frame) = framer.next_frame() {
+                take(frame);
+            }
+        }
+        if let Some(frame) = framer.rest() {
+            take(frame);
+        }
+        lines
+    };
+    let (lengths, stream) = cut(data);
+    let whole = lines(&[stream]);
+    assert!(whole.iter().flatten().all(|line| (1..=LONGEST).contains(&line.len()) && !line.contains(&b'\n')));
+    assert_eq!(whole, lines(&pieces(lengths, stream)));
+}
+
+/// What is taken from a message are JSON values that stand in it, and an id is a string or an integer.
+pub fn envelope(data: &[u8]) {
+    let line = Bytes::copy_from_slice(data);
+    let is_json = |value: &[u8]| serde_json::from_slice::<&RawValue>(value).is_ok();
+    let check = |message: &Message| {
+        let (id, params) = match message {
+            Message::Request { id, params, .. } => (Some(id), params.as_ref()),
+            Message::Notification { params, .. } => (None, params.as_ref()),
+            Message::Response { id, body } => {
+                let (envelope::Body::Result(body) | envelope::Body::Error(body)) = body;
+                (Some(id), Some(body))
+            }
+        };
+        assert!(id.is_none_or(|id| envelope::is_id(id) && is_json(id)));
+        assert!(params.is_none_or(|params| is_json(params)));
+    };
+    match envelope::read_client(&line) {
+        Ok(Line::Single(message)) => check(&message),
+        Ok(Line::Batch(parts)) => parts.iter().flatten().for_each(check),
+        // A refused response is answered by nobody.
+        Err(refusal) => assert!(refusal.is_response || is_json(&refusal.id)),
+    }
+    // A backend is trusted with nothing: any bytes may come, and spans stand in the text.
+    let _ = envelope::read_backend(&line);
+    skim::members(data, |key, value| assert!(key.end < value.start && value.end <= data.len()));
+    let mut end = 0;
+    skim::elements(data, |value| {
+        assert!(end <= value.start && value.end <= data.len());
+        end = value.end;
+    });
+    let _ = callgate::journal::record_count(data);
+}
+
+/// Events are the same however the stream is cut.
+pub fn events(data: &[u8]) {
+    let read = |pieces: &[&[u8]]| {
+        let mut parser = SseParser::new(300);
+        let mut events: Vec<Event> = Vec::new();
+        let fits = pieces.iter().all(|piece| parser.feed(piece, |event| events.push(event)).is_ok());
+        (events, fits, parser.last_event_id().map(<[u8]>::to_vec), parser.retry())
+    };
+    let (lengths, stream) = cut(data);
+    let whole = read(&[stream]);
+    let cut = read(&pieces(lengths, stream));
+    assert_eq!(whole.1, cut.1);
+    if whole.1 {
+        assert_eq!(whole, cut);
+    }
+}
+
+/// Variables and the file of backends are read or refused with a word for each fault. Lines are `NAME=value`; what
+/// stands behind an empty line is the file.
+pub fn settings(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (variables, file) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let variables = variables.lines().filter_map(|line| line.split_once('='));
+    let env: Environment = variables
+        .filter(|(name, value)| !name.is_empty() && !name.contains('\0') && !value.contains('\0'))
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let read = |_: &std::path::Path| {
+        if file.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(file.as_bytes().to_vec()) }
+    };
+    if let Err(faults) = Settings::load(&env, &read) {
+        assert!(!faults.is_empty());
+        assert!(faults.iter().all(|fault| !fault.to_string().is_empty()));
+    }
+}
