@@ -71,9 +71,10 @@ fn stands_alone(text: &[u8], end: usize, day: bool) -> bool {
         separator if separator == b',' || separates(separator) => {
             let behind = 1 + usize::from(separates(byte(1)));
             let month =
-                || text.get(end + behind..).is_some_and(|rest| super::dates::month_word(rest).is_some());
+                || text.get(end + behind..).is_some_and(|rest| super::dates::month_behind(rest).is_some());
             !(byte(behind).is_ascii_digit() || day && month())
         }
+        0xE5 => !super::dates::is_year_sign(&text[end..]),
         _ => true,
     }
 }
@@ -99,7 +100,9 @@ fn dense_at(text: &[u8], at: usize) -> (bool, usize) {
         }
         end += 1;
     }
-    let dense = count >= MIN_DENSE_DIGITS || names_month(text, at, first_end);
+    let dense = count >= MIN_DENSE_DIGITS
+        || names_month(text, at, first_end)
+        || first_end == at + 4 && super::dates::is_year_sign(&text[first_end..]);
     (dense, digits_end(text, first_end))
 }
 
@@ -117,7 +120,7 @@ fn names_month(text: &[u8], at: usize, end: usize) -> bool {
         [b',' | b'.', b' ', rest @ ..] | [b' ' | b'-' | b'.' | b',', rest @ ..] => rest,
         _ => return false,
     };
-    if super::dates::month_word(behind).is_some() {
+    if super::dates::month_behind(behind).is_some() {
         return true;
     }
     at > 3

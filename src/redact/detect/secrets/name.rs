@@ -16,6 +16,19 @@ const ENDINGS: &[(&[u8], Secret)] = &[
     (b"passcode", Secret::Password),
     (b"passwort", Secret::Password),
     (b"katasandi", Secret::Password),
+    (b"kennwort", Secret::Password),
+    (b"motdepasse", Secret::Password),
+    (b"contrasena", Secret::Password),
+    // As it reads without its accented letter.
+    (b"contrasea", Secret::Password),
+    (b"senha", Secret::Password),
+    (b"wachtwoord", Secret::Password),
+    (b"haslo", Secret::Password),
+    (b"salasana", Secret::Password),
+    (b"adgangskode", Secret::Password),
+    (b"jelszo", Secret::Password),
+    (b"heslo", Secret::Password),
+    (b"losenord", Secret::Password),
     (b"pwd", Secret::Password),
     (b"secretaccesskey", Secret::ApiKey),
     (b"apikey", Secret::ApiKey),
@@ -36,6 +49,64 @@ const ENDINGS: &[(&[u8], Secret)] = &[
     (b"authorization", Secret::Token),
     (b"bearer", Secret::Token),
     (b"credential", Secret::Other),
+    (b"credentials", Secret::Other),
+    (b"key", Secret::Key),
+    (b"_auth", Secret::Key),
+    (b"sig", Secret::Key),
+];
+
+/// Passwords as scripts beyond Latin name them.
+const OTHER_NAMES: [&str; 6] = [
+    "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+    "\u{41f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+    "\u{5bc6}\u{7801}",
+    "\u{5bc6}\u{78bc}",
+    "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+    "\u{be44}\u{bc00}\u{bc88}\u{d638}",
+];
+
+/// Words before "key" that make it a place, a name or half of a pair that is shown to everybody.
+const OPEN_KEYS: [&[u8]; 40] = [
+    b"publickey",
+    b"primarykey",
+    b"foreignkey",
+    b"cachekey",
+    b"sortkey",
+    b"partitionkey",
+    b"idempotencykey",
+    b"objectkey",
+    b"rowkey",
+    b"hashkey",
+    b"groupkey",
+    b"lookupkey",
+    b"querykey",
+    b"uniquekey",
+    b"routingkey",
+    b"mergekey",
+    b"s3key",
+    b"filekey",
+    b"issuekey",
+    b"projectkey",
+    b"configkey",
+    b"indexkey",
+    b"storekey",
+    b"sharedkeyname",
+    b"monkey",
+    b"turkey",
+    b"hotkey",
+    b"hockey",
+    b"jockey",
+    b"whiskey",
+    b"keykey",
+    b"pubkey",
+    b"publishablekey",
+    b"integritykey",
+    b"translationkey",
+    b"messagekey",
+    b"dedupkey",
+    b"datakey",
+    b"imagekey",
+    b"fieldkey",
 ];
 
 /// Words before "token" that make it a place in a list or a unit of text.
@@ -95,7 +166,10 @@ const STAND_INS: [&[u8]; 34] = [
 ];
 
 /// Text that only stand-ins hold.
-const MARKS_OF_STAND_INS: [&[u8]; 12] = [
+const MARKS_OF_STAND_INS: [&[u8]; 15] = [
+    b"example",
+    b"placeholder",
+    b"redacted",
     b"xxxx",
     b"****",
     b"....",
@@ -113,6 +187,9 @@ const MARKS_OF_STAND_INS: [&[u8]; 12] = [
 /// Whether the two bytes end a name of the table.
 fn may_end_name(before: &[u8]) -> bool {
     let [.., first, last] = before else { return false };
+    if !last.is_ascii() {
+        return OTHER_NAMES.iter().any(|name| before.ends_with(name.as_bytes()));
+    }
     matches!(
         [first.to_ascii_lowercase(), last.to_ascii_lowercase()],
         [b'r', b'd']
@@ -128,6 +205,14 @@ fn may_end_name(before: &[u8]) -> bool {
             | [b'e', b'r']
             | [b'a', b'l']
             | [b's', b's']
+            | [b'n', b'a']
+            | [0xB1, b'a']
+            | [b'h', b'a']
+            | [b'l', b'o']
+            | [b'z', b'o']
+            | [b'l', b's']
+            | [b't', b'h']
+            | [b'i', b'g']
     )
 }
 
@@ -135,6 +220,12 @@ fn may_end_name(before: &[u8]) -> bool {
 pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
     if !may_end_name(name) {
         return None;
+    }
+    if OTHER_NAMES.iter().any(|other| name.ends_with(other.as_bytes())) {
+        return Some(Secret::Password);
+    }
+    if name.len() > 5 && name[name.len() - 5..].eq_ignore_ascii_case(b"_auth") {
+        return Some(Secret::Key);
     }
     let mut letters = [0; LONGEST_NAME];
     let mut length = 0;
@@ -145,7 +236,7 @@ pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
         }
     }
     let letters = &letters[..length];
-    if OPEN_TOKENS.iter().any(|open| letters.ends_with(open)) {
+    if OPEN_TOKENS.iter().chain(&OPEN_KEYS).any(|open| letters.ends_with(open)) || letters == b"key" {
         return None;
     }
     if let Some((_, secret)) = ENDINGS.iter().find(|(ending, _)| letters.ends_with(ending)) {
@@ -175,14 +266,47 @@ pub(in crate::redact) fn is_value(secret: Secret, value: &[u8]) -> bool {
     if value.len() > LONGEST_VALUE || is_placeholder(value) || value.contains(&b'(') {
         return false;
     }
+    let (value, spaces) = match (secret, scheme(value)) {
+        (Secret::Token, Some(length)) => (&value[length..], spaces - 1),
+        _ => (value, spaces),
+    };
     match secret {
         Secret::Password => (4..=256).contains(&value.len()) && spaces <= 3,
+        Secret::Key => is_drawn(value),
         _ => {
             let drawn = shape(u8::is_ascii_digit) > 0
                 || shape(u8::is_ascii_uppercase) > 1 && shape(u8::is_ascii_lowercase) > 1;
             value.len() >= 8 && spaces == 0 && drawn
         }
     }
+}
+
+/// The length of a scheme of authorization with its space.
+fn scheme(value: &[u8]) -> Option<usize> {
+    [&b"Bearer "[..], b"Basic ", b"Token "]
+        .into_iter()
+        .find(|scheme| value.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)))
+        .map(<[u8]>::len)
+}
+
+/// Fewest characters of a value that nothing but its look speaks for.
+const SHORTEST_DRAWN: usize = 12;
+
+/// Whether a value looks drawn and not written: letters and digits mixed, in one piece.
+fn is_drawn(value: &[u8]) -> bool {
+    let count = |wanted: fn(&u8) -> bool| value.iter().filter(|byte| wanted(byte)).count();
+    let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
+    let parts = count(|byte| matches!(byte, b'-' | b'_' | b'/' | b'.'));
+    let foreign = count(|byte| {
+        !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.')
+    });
+    let cases = count(u8::is_ascii_lowercase) >= 2 && count(u8::is_ascii_uppercase) >= 2;
+    value.len() >= SHORTEST_DRAWN
+        && foreign == 0
+        && digits >= 2
+        && letters >= 4
+        && parts * 6 <= value.len()
+        && (cases || value.len() >= 20 && digits >= 4)
 }
 
 /// Signs that stand between a name and its value.
@@ -203,13 +327,17 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
         return &[];
     }
     let from = end.saturating_sub(LONGEST_NAME);
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+    let part = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'_' | b'-' | b'.' | b' ')
+    };
     let length = text[from..end].iter().rev().take_while(|byte| part(byte)).count();
     &text[end - length..end]
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
     signs(text).any(|sign| kind_of(name_before(text, sign)).is_some())
+        || memchr::memmem::find(text, b"-u ").is_some()
+        || memchr::memmem::find(text, b"--user ").is_some()
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
@@ -220,18 +348,72 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span, secret });
         }
     }
-    for run in super::long_runs(text).filter(|run| is_bearer(text, *run)) {
-        let value = value_at(text, run.start);
-        let token = &text[value.start..value.end];
-        if token.len() >= 16 && is_value(Secret::Token, token) {
-            found.push(Found { span: value, secret: Secret::Token });
+    for run in super::long_runs(text) {
+        if let Some((start, secret)) = named(text, run) {
+            let span = value_at(text, start);
+            found.push(Found { span: Span { start, end: floor(text, span.end) }, secret });
+        }
+    }
+    for flag in [&b"-u "[..], b"--user "] {
+        for at in memchr::memmem::find_iter(text, flag) {
+            let value = value_at(text, at + flag.len());
+            let pair = &text[value.start..value.end];
+            let colon = pair.iter().take(LONGEST_NAME).position(|byte| *byte == b':');
+            if let Some(colon) = colon.filter(|colon| *colon > 0)
+                && is_value(Secret::Password, &pair[colon + 1..])
+            {
+                let span = Span { start: value.start + colon + 1, end: floor(text, value.end) };
+                found.push(Found { span, secret: Secret::Password });
+            }
         }
     }
 }
 
-/// Whether "Bearer" stands before the run.
-pub(super) fn is_bearer(text: &[u8], run: Span) -> bool {
-    text[..run.start].last_chunk::<7>().is_some_and(|before| before.eq_ignore_ascii_case(b"bearer "))
+/// Programs that take a password behind `-p` or `-a`.
+const PROGRAMS: [&[u8]; 7] =
+    [b"mysql", b"mariadb", b"sshpass", b"docker login", b"podman login", b"redis-cli", b"mongo"];
+
+/// Whether a name without a sign stands before the run, and what it names looks drawn.
+pub(super) fn is_named(text: &[u8], run: Span) -> bool {
+    named(text, run).is_some()
+}
+
+/// The value that starts with a run behind a name without a sign: `Bearer …`, `--password …`, `the API key is …`,
+/// `<password>…`. Where it starts, and what it is.
+fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
+    let before = &text[run.start.saturating_sub(LONGEST_NAME * 2)..run.start];
+    let line = before.iter().rposition(|byte| *byte == b'\n').map_or(before, |at| &before[at + 1..]);
+    if line.len() >= 7 && line[line.len() - 7..].eq_ignore_ascii_case(b"bearer ") {
+        let value = value_at(text, run.start);
+        let token = &text[value.start..value.end];
+        return (token.len() >= 16 && is_value(Secret::Token, token)).then_some((run.start, Secret::Token));
+    }
+    let program = || PROGRAMS.iter().any(|program| memchr::memmem::find(line, program).is_some());
+    let flag = line.ends_with(b"-p ") || line.ends_with(b"-a ");
+    if flag && program() {
+        return Some((run.start, Secret::Password));
+    }
+    if text[run.start..run.end].starts_with(b"-p") && line.ends_with(b" ") && program() {
+        return Some((run.start + 2, Secret::Password));
+    }
+    let unquoted =
+        line.strip_suffix(b"\"").or(line.strip_suffix(b"'")).or(line.strip_suffix(b"`")).unwrap_or(line);
+    let bare = unquoted.trim_ascii_end();
+    let tag = bare.strip_suffix(b">");
+    let name = [&b" is"[..], b" was", b" to"]
+        .into_iter()
+        .find_map(|word| bare.strip_suffix(word))
+        .or(tag)
+        .unwrap_or(bare);
+    if name.len() == line.len() || !may_end_name(name) {
+        return None;
+    }
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+    let length = name.iter().rev().take(LONGEST_NAME).take_while(|byte| part(byte)).count();
+    let secret = kind_of(&name[name.len() - length..])?;
+    let value = value_at(text, run.start);
+    let token = &text[value.start..value.end];
+    (is_drawn(token) && is_value(secret, token)).then_some((run.start, secret))
 }
 
 /// A value from `start` on, up to a space, a quote or a sign that ends values in code, URLs and lists.
