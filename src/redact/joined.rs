@@ -4,6 +4,7 @@
 //! only in the mind of the matcher, and only what a check digit, a strong form or a label proves is masked, each piece
 //! for itself. Times in the loose sense of cards never join.
 
+use super::detect::DETECTORS;
 use super::labels::Labels;
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
@@ -62,9 +63,17 @@ impl Pieces {
     }
 
     /// Judges the pieces and forgets them.
-    pub(super) fn judge(&mut self, bytes: &[u8], matcher: &Matcher, key: Labels, splices: &mut Vec<Splice>) {
+    /// `array` tells whether they stand in an array; fields beside each other have names of their own.
+    pub(super) fn judge(
+        &mut self,
+        bytes: &[u8],
+        matcher: &Matcher,
+        key: Labels,
+        array: bool,
+        splices: &mut Vec<Splice>,
+    ) {
         if !self.is_idle() {
-            let mut judged = Judged { bytes, matcher, key, text: Vec::new(), hits: Vec::new() };
+            let mut judged = Judged { bytes, matcher, key, array, text: Vec::new(), hits: Vec::new() };
             if let Some(row) = judged.row(&self.pieces) {
                 splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));
             } else {
@@ -84,6 +93,7 @@ struct Judged<'a> {
     bytes: &'a [u8],
     matcher: &'a Matcher,
     key: Labels,
+    array: bool,
     text: Vec<u8>,
     hits: Vec<Hit>,
 }
@@ -99,16 +109,31 @@ impl Judged<'_> {
         for piece in pieces {
             self.text.extend_from_slice(&self.bytes[piece.start..piece.end]);
         }
-        let plain =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+');
+        let plain = |byte: &u8| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b'/' | b'=' | b' ' | b'(' | b')')
+        };
         if !self.text.iter().all(plain) {
             return None;
         }
         self.matcher.find_joined(&self.text, self.key, &mut self.hits);
+        let edge = |byte: &&u8| **byte == b' ';
+        let first = self.text.iter().take_while(edge).count();
+        let last = self.text.len() - self.text.iter().rev().take_while(edge).count();
         match self.hits[..] {
-            [hit] if (hit.start, hit.end) == (0, self.text.len()) => Some(hit.row),
+            [hit] if (hit.start, hit.end) == (first, last) => {
+                Some(hit.row).filter(|_| self.is_sure(pieces, hit.row))
+            }
             _ => None,
         }
+    }
+
+    /// Whether the type is sure enough for these pieces. Numbers in fields with names of their own are quantities of
+    /// their own, and one digit that fits says little: only cards, accounts and what has a birthday in it may be
+    /// spread over them.
+    fn is_sure(&self, pieces: &[Piece], row: u8) -> bool {
+        let numbers = pieces.iter().any(|piece| piece.number);
+        self.array || !numbers || matches!(DETECTORS[usize::from(row)].kind, "card" | "iban" | "nik")
     }
 
     /// Rows of strings of equal length among the pieces, such as four times four digits before an expiry date.

@@ -29,7 +29,7 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
     let mut at = from;
     loop {
         at = words::find_digit(text, at)?;
-        if let Some(end) = small_number(text, at) {
+        if let Some(end) = small_number(text, at).or_else(|| digit_of_row(text, at)) {
             at = end;
             continue;
         }
@@ -40,6 +40,19 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
         }
         at = end;
     }
+}
+
+/// The end of a digit in a row of single digits (`1 2 3 4`) of which it is not the first: what starts in the row starts
+/// with the first.
+fn digit_of_row(text: &[u8], at: usize) -> Option<usize> {
+    let row = at >= 2
+        && matches!(text[at - 1], b' ' | b'-' | b'.')
+        && text[at - 2].is_ascii_digit()
+        && (at == 2 || !text[at - 3].is_ascii_alphanumeric())
+        && matches!(text.get(at + 1), Some(b' ' | b'-' | b'.'))
+        && text.get(at + 2).is_some_and(u8::is_ascii_digit)
+        && !text.get(at + 3).is_some_and(u8::is_ascii_digit);
+    row.then_some(at + 1)
 }
 
 /// The end of a number of up to five digits that stands alone, as most numbers in prose do: no letter touches it, and

@@ -13,6 +13,7 @@ use super::labels::{self, Labels};
 use super::lex::{Glance, Lexer, Malformed, Text};
 use super::limits::{KNOWN_KEYS, LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
 use super::media::{self, Claims, Meaning};
+use super::obfuscated;
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
 use std::borrow::Cow;
@@ -181,7 +182,7 @@ impl<'a> Scanner<'a> {
         let array = self.frames.last().is_some_and(|frame| !frame.object);
         let key = if array { self.labels() } else { Labels::NONE };
         if let Some(matcher) = self.matcher {
-            self.pieces.judge(self.lexer.bytes, matcher, key, self.splices);
+            self.pieces.judge(self.lexer.bytes, matcher, key, array, self.splices);
         }
     }
 
@@ -236,7 +237,7 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), Malformed> {
         let text = self.lexer.string()?;
         let raw = &self.lexer.bytes[text.start..text.end];
-        let suspicious = text.glance.suspicious();
+        let suspicious = text.glance.suspicious() || self.matcher.is_some() && obfuscated::may_hold(raw);
         let mut meaning = Meaning::Plain;
         if let Some(frame) = self.frames.last_mut()
             && frame.object
@@ -400,7 +401,9 @@ impl Site<'_> {
     pub(super) fn mask(&self, text: &[u8], hits: &mut Vec<Hit>, splices: &mut Vec<Splice>) {
         let from = splices.len();
         if self.level < MAX_NESTED_TEXTS && looks_like_json(text) {
-            let mut inner = Scanner::new(text, Some(self.matcher), self.scope, splices);
+            // A schema's bounds stand in the schema itself; numbers in a description that is JSON are data.
+            let scope = Scope { numbers: true, ..self.scope };
+            let mut inner = Scanner::new(text, Some(self.matcher), scope, splices);
             inner.level = self.level + 1;
             inner.outer = self.key;
             if inner.values().is_ok() {

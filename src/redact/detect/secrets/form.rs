@@ -57,7 +57,7 @@ const FORMS: &[Form] = &[
     form(b"AIDA", Secret::Aws, 16, Capitals),
     form(b"ABSK", Secret::Aws, 60, Url),
     form(b"AIza", Secret::Google, 35, Url),
-    form(b"AKCp", Secret::Token, 60, Alphanumeric),
+    form(b"AKCp", Secret::Token, 30, Alphanumeric),
     form(b"AKID", Secret::Token, 32, Alphanumeric),
     form(b"APKA", Secret::Aws, 16, Capitals),
     form(b"ANPA", Secret::Aws, 16, Capitals),
@@ -66,7 +66,9 @@ const FORMS: &[Form] = &[
     form(b"AQVN", Secret::Token, 35, Url),
     form(b"ATBB", Secret::Token, 24, Alphanumeric),
     form(b"ATOA", Secret::Token, 40, Url),
+    form(b"API-", Secret::Token, 20, Alphanumeric),
     form(b"AQE", Secret::Token, 100, Url),
+    form(b"A3-", Secret::Token, 30, Url),
     form(b"CLOJARS_", Secret::Token, 60, Alphanumeric),
     form(b"CFPAT-", Secret::Token, 40, Url),
     form(b"EAACEdEose0cBA", Secret::Token, 20, Alphanumeric),
@@ -98,6 +100,7 @@ const FORMS: &[Form] = &[
     form(b"api_org_", Secret::Token, 30, Alphanumeric),
     form(b"atlasv1", Secret::Token, 40, Url),
     form(b"akab-", Secret::Token, 30, Url),
+    form(b"api-", Secret::Token, 36, Url),
     form(b"bkua_", Secret::Token, 30, Alphanumeric),
     form(b"bkaj_", Secret::Token, 30, Alphanumeric),
     form(b"cmVmd", Secret::Token, 50, Alphanumeric),
@@ -105,6 +108,8 @@ const FORMS: &[Form] = &[
     form(b"cfat_", Secret::Token, 40, Url),
     form(b"csb_", Secret::Token, 40, Alphanumeric),
     form(b"cio", Secret::Token, 32, Alphanumeric),
+    form(b"ck_", Secret::Token, 40, Hex),
+    form(b"cs_", Secret::Token, 40, Hex),
     form(b"duffel_live_", Secret::Token, 40, Url),
     form(b"duffel_test_", Secret::Token, 40, Url),
     form(b"dvc_server_", Secret::Token, 30, Url),
@@ -166,6 +171,7 @@ const FORMS: &[Form] = &[
     form(b"lsv2_sk_", Secret::Token, 32, Url),
     form(b"live_", Secret::Token, 35, Alphanumeric),
     form(b"lmsq_", Secret::Token, 30, Url),
+    form(b"lsv2_", Secret::Token, 60, Url),
     form(b"ls__", Secret::Token, 32, Alphanumeric),
     form(b"mg-api-", Secret::Token, 30, Url),
     form(b"mfa.", Secret::Token, 60, Url),
@@ -174,6 +180,7 @@ const FORMS: &[Form] = &[
     form(b"npm_", Secret::Npm, 30, Alphanumeric),
     form(b"ntn_", Secret::Token, 40, Alphanumeric),
     form(b"nfp_", Secret::Token, 36, Alphanumeric),
+    form(b"ocid1.user.", Secret::Token, 60, Dotted),
     form(b"ops_eyJ", Secret::Token, 60, Url),
     form(b"oy2", Secret::Token, 43, Alphanumeric),
     form(b"pscale_oauth_", Secret::Token, 32, Dotted),
@@ -183,6 +190,7 @@ const FORMS: &[Form] = &[
     form(b"pat-na1-", Secret::Token, 36, Url),
     form(b"pat-eu1-", Secret::Token, 36, Url),
     form(b"pk_test_", Secret::Stripe, 20, Alphanumeric),
+    form(b"project-", Secret::Token, 36, Alphanumeric),
     form(b"pk.eyJ", Secret::Token, 60, Dotted),
     form(b"pypi-", Secret::PyPi, 40, Url),
     form(b"pplx-", Secret::Token, 40, Alphanumeric),
@@ -200,6 +208,7 @@ const FORMS: &[Form] = &[
     form(b"rzp_test_", Secret::Token, 14, Alphanumeric),
     form(b"rk_live_", Secret::Stripe, 10, Alphanumeric),
     form(b"rk_test_", Secret::Stripe, 10, Alphanumeric),
+    form(b"rootly_", Secret::Token, 60, Alphanumeric),
     form(b"rdme_", Secret::Token, 60, Alphanumeric),
     form(b"rnd_", Secret::Token, 28, Alphanumeric),
     form(b"r8_", Secret::Token, 37, Alphanumeric),
@@ -223,6 +232,7 @@ const FORMS: &[Form] = &[
     form(b"sq0atp-", Secret::Token, 22, Url),
     form(b"sq0csp-", Secret::Token, 40, Url),
     form(b"sq0idp-", Secret::Token, 22, Url),
+    form(b"secret-", Secret::Token, 36, Alphanumeric),
     form(b"shpat_", Secret::Token, 32, Alphanumeric),
     form(b"shpca_", Secret::Token, 32, Alphanumeric),
     form(b"shppa_", Secret::Token, 32, Alphanumeric),
@@ -237,7 +247,7 @@ const FORMS: &[Form] = &[
     form(b"squ_", Secret::Token, 40, Alphanumeric),
     form(b"sqa_", Secret::Token, 40, Alphanumeric),
     form(b"sk-", Secret::OpenAi, 32, Url),
-    form(b"sk_", Secret::Token, 40, Alphanumeric),
+    form(b"sk_", Secret::Token, 24, Alphanumeric),
     form(b"sl.", Secret::Token, 100, Dotted),
     form(b"tgp_v1_", Secret::Token, 40, Url),
     form(b"tskey-", Secret::Token, 20, Url),
@@ -246,9 +256,11 @@ const FORMS: &[Form] = &[
     form(b"test_", Secret::Token, 35, Hex),
     form(b"tfp_", Secret::Token, 40, Url),
     form(b"t1.", Secret::Token, 80, Dotted),
+    form(b"vercel_", Secret::Token, 24, Url),
     form(b"v1.0-", Secret::Token, 140, Url),
     form(b"vcp_", Secret::Token, 20, Alphanumeric),
     form(b"vck_", Secret::Token, 20, Alphanumeric),
+    form(b"vci_", Secret::Token, 40, Alphanumeric),
     form(b"whsec_", Secret::Stripe, 24, Alphanumeric),
     form(b"xsmtpsib-", Secret::Token, 64, Url),
     form(b"xkeysib-", Secret::Token, 64, Url),
@@ -264,6 +276,7 @@ const FORMS: &[Form] = &[
     form(b"xoxc-", Secret::Slack, 20, Url),
     form(b"xoxd-", Secret::Slack, 20, Url),
     form(b"xai-", Secret::Token, 40, Alphanumeric),
+    form(b"xau_", Secret::Token, 60, Url),
     form(b"ya29.", Secret::Google, 20, Dotted),
     form(b"zpka_", Secret::Token, 40, Url),
 ];
@@ -458,14 +471,14 @@ fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
             .contains(&number)
             .then_some((Span { start: run.start - number - 1, end: run.end }, Secret::Token));
     }
-    if !before.ends_with(b"/") || body.len() < 20 || !is_mixed(body) {
+    if !before.ends_with(b"/") || body.len() < 20 {
         return None;
     }
     let holds = |place: &[u8]| memchr::memmem::find(before, place).is_some();
     if holds(b"hooks.slack.com/") {
         return Some((run, Secret::Slack));
     }
-    (holds(b"/api/webhooks/") && holds(b"discord")).then_some((run, Secret::Token))
+    (is_mixed(body) && holds(b"/api/webhooks/") && holds(b"discord")).then_some((run, Secret::Token))
 }
 
 /// Reach of the place before a run: a host, a path, a number.

@@ -51,6 +51,7 @@ const ENDINGS: &[(&[u8], Secret)] = &[
     (b"credential", Secret::Other),
     (b"credentials", Secret::Other),
     (b"key", Secret::Key),
+    (b"clientid", Secret::Key),
     (b"_auth", Secret::Key),
     (b"sig", Secret::Key),
 ];
@@ -128,7 +129,11 @@ const OPEN_TOKENS: [&[u8]; 14] = [
 ];
 
 /// Words that stand for a value that is not there.
-const STAND_INS: [&[u8]; 34] = [
+const STAND_INS: [&[u8]; 38] = [
+    b"pass",
+    b"test",
+    b"mypassword",
+    b"passwd",
     b"null",
     b"none",
     b"nil",
@@ -166,8 +171,7 @@ const STAND_INS: [&[u8]; 34] = [
 ];
 
 /// Text that only stand-ins hold.
-const MARKS_OF_STAND_INS: [&[u8]; 15] = [
-    b"example",
+const MARKS_OF_STAND_INS: [&[u8]; 14] = [
     b"placeholder",
     b"redacted",
     b"xxxx",
@@ -213,6 +217,7 @@ fn may_end_name(before: &[u8]) -> bool {
             | [b'l', b's']
             | [b't', b'h']
             | [b'i', b'g']
+            | [b'i', b'd']
     )
 }
 
@@ -249,6 +254,9 @@ pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
     .then_some(Secret::Password)
 }
 
+/// Longer values may hold the word "example" by chance, or be the example of a document that works.
+const LONGEST_EXAMPLE: usize = 32;
+
 /// Whether the value stands for another one or for none.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
@@ -256,6 +264,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     matches!(first, b'<' | b'$' | b'{' | b'%' | b'*' | b'[' | b'(' | b'\\')
         || STAND_INS.contains(&lower.as_slice())
         || MARKS_OF_STAND_INS.iter().any(|mark| memchr::memmem::find(&lower, mark).is_some())
+        || lower.len() < LONGEST_EXAMPLE && memchr::memmem::find(&lower, b"example").is_some()
         || lower.iter().all(|byte| *byte == first)
 }
 
@@ -314,14 +323,23 @@ fn signs(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
     memchr::memchr2_iter(b':', b'=', text)
 }
 
+/// Types of texts in programming languages.
+const TYPES: [&[u8]; 4] = [b" string", b" String", b" &str", b" str"];
+
 /// The name that ends before `sign`, quotes and a space between left out.
 fn name_before(text: &[u8], sign: usize) -> &[u8] {
     let mut end = sign;
-    for _ in 0..3 {
+    for _ in 0..6 {
         match end.checked_sub(1).map(|at| text[at]) {
-            Some(b' ' | b'"' | b'\'' | b'\\' | b'`' | b'*' | b']') => end -= 1,
+            Some(b' ' | b'"' | b'\'' | b'\\' | b'`' | b'*' | b']' | b'?' | b'+' | b':') => end -= 1,
+            Some(b'.') if text.get(sign) == Some(&b'=') => end -= 1,
             _ => break,
         }
+    }
+    // The type of a variable stands between its name and its value: `token: string = …`.
+    if let Some(name) = TYPES.iter().find_map(|kind| text[..end].strip_suffix(*kind)) {
+        let name = name.trim_ascii_end();
+        end = name.strip_suffix(b":").map_or(name.len(), |name| name.trim_ascii_end().len());
     }
     if !may_end_name(&text[..end]) {
         return &[];
@@ -336,8 +354,7 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
     signs(text).any(|sign| kind_of(name_before(text, sign)).is_some())
-        || memchr::memmem::find(text, b"-u ").is_some()
-        || memchr::memmem::find(text, b"--user ").is_some()
+        || USER_FLAGS.iter().any(|flag| memchr::memmem::find(text, flag).is_some())
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
@@ -354,19 +371,42 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span: Span { start, end: floor(text, span.end) }, secret });
         }
     }
-    for flag in [&b"-u "[..], b"--user "] {
+    for flag in USER_FLAGS {
         for at in memchr::memmem::find_iter(text, flag) {
-            let value = value_at(text, at + flag.len());
-            let pair = &text[value.start..value.end];
-            let colon = pair.iter().take(LONGEST_NAME).position(|byte| *byte == b':');
-            if let Some(colon) = colon.filter(|colon| *colon > 0)
-                && is_value(Secret::Password, &pair[colon + 1..])
-            {
-                let span = Span { start: value.start + colon + 1, end: floor(text, value.end) };
+            if let Some(span) = password_of_user(text, at + flag.len()) {
                 found.push(Found { span, secret: Secret::Password });
             }
         }
     }
+}
+
+/// Flags behind which user and password stand.
+const USER_FLAGS: [&[u8]; 3] = [b"-u ", b"--user ", b"--user="];
+
+/// The password in `user:password`, with quotes around both or one of them, at most a line long.
+fn password_of_user(text: &[u8], start: usize) -> Option<Span> {
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let mut at = start + text[start..].iter().take(4).take_while(|byte| **byte == b' ').count();
+    let quote = text.get(at).filter(|byte| is_quote(byte));
+    at += usize::from(quote.is_some());
+    let user = text[at..]
+        .iter()
+        .take(LONGEST_NAME * 2)
+        .position(|byte| *byte == b':' || byte.is_ascii_whitespace())?;
+    if text[at + user] != b':' {
+        return None;
+    }
+    at += user + 1;
+    let own = text.get(at).filter(|byte| is_quote(byte) && quote.is_none());
+    at += usize::from(own.is_some());
+    let ends = |byte: &u8| match own.or(quote) {
+        Some(quote) => byte == quote || *byte == b'\n',
+        None => byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'\\'),
+    };
+    let length = text[at..].iter().take(LONGEST_VALUE).position(ends);
+    let end = length.map_or(text.len().min(at + LONGEST_VALUE), |length| at + length);
+    let span = Span { start: at, end: floor(text, end) };
+    is_value(Secret::Password, &text[span.start..span.end]).then_some(span)
 }
 
 /// Programs that take a password behind `-p` or `-a`.
@@ -383,6 +423,10 @@ pub(super) fn is_named(text: &[u8], run: Span) -> bool {
 fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     let before = &text[run.start.saturating_sub(LONGEST_NAME * 2)..run.start];
     let line = before.iter().rposition(|byte| *byte == b'\n').map_or(before, |at| &before[at + 1..]);
+    // A block of YAML, or an element of XML, on lines of its own.
+    let trimmed = before.trim_ascii_end();
+    let block = line.trim_ascii().is_empty() && matches!(trimmed.last(), Some(b'|' | b'>'));
+    let line = if block { trimmed } else { line };
     if line.len() >= 7 && line[line.len() - 7..].eq_ignore_ascii_case(b"bearer ") {
         let value = value_at(text, run.start);
         let token = &text[value.start..value.end];
@@ -399,7 +443,17 @@ fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     let unquoted =
         line.strip_suffix(b"\"").or(line.strip_suffix(b"'")).or(line.strip_suffix(b"`")).unwrap_or(line);
     let bare = unquoted.trim_ascii_end();
-    let tag = bare.strip_suffix(b">");
+    let tag = bare.strip_suffix(b">").or(bare.strip_suffix(b"|"));
+    let tag = tag.map(|name| name.trim_ascii_end()).map(|name| name.strip_suffix(b":").unwrap_or(name));
+    let tag = tag.or(bare.strip_suffix(b","));
+    if line.len() > 12
+        && bare.len() > 3
+        && bare[bare.len() - 3..].eq_ignore_ascii_case(b" by")
+        && memchr::memmem::find(&line.to_ascii_lowercase(), b"identified").is_some()
+        && is_drawn(&text[run.start..run.end])
+    {
+        return Some((run.start, Secret::Password));
+    }
     let name = [&b" is"[..], b" was", b" to"]
         .into_iter()
         .find_map(|word| bare.strip_suffix(word))
@@ -438,18 +492,35 @@ fn value_at(text: &[u8], start: usize) -> Span {
     Span { start, end }
 }
 
+/// Most signs and spaces between a name and its value.
+const MOST_NOISE: usize = 48;
+
 fn value_behind(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
     let mut at = sign + 1;
-    if matches!(text.get(at), Some(b'=' | b'>')) {
+    while matches!(text.get(at), Some(b'=' | b'>'))
+        || text[at..].starts_with(b":=")
+        || text[at..].starts_with(b"::=")
+    {
         at += 1;
     }
     let spaced = text.get(at).is_some_and(u8::is_ascii_whitespace);
-    while at < sign + 5 && text.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'*')) {
+    let mut quote = None;
+    while let Some(&byte) = text.get(at).filter(|_| at < sign + MOST_NOISE) {
+        match byte {
+            b' ' | b'\t' | b'*' => {}
+            b'\\' if matches!(text.get(at + 1), Some(b'"' | b'\'')) => {}
+            b'"' | b'\'' | b'`' if quote.is_none() => quote = Some(byte),
+            // Something between signs and quotes without a value; an empty value ends it.
+            b':' | b'=' if at > sign + 1 => quote = None,
+            b'|' | b'>' if text.get(at + 1) == Some(&b'\n') => at += 1,
+            _ => break,
+        }
         at += 1;
+        if quote.is_some() && !matches!(text.get(at), Some(b' ' | b':' | b'=')) {
+            break;
+        }
     }
-    let quote = text.get(at).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     if let Some(quote) = quote {
-        at += 1;
         // A quoted value ends at its quote and may hold other signs.
         let rest = &text[at..];
         let end = rest
@@ -458,7 +529,7 @@ fn value_behind(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
             .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))?;
         return is_value(secret, &rest[..end]).then_some(Span { start: at, end: at + end });
     }
-    for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"Token ", b"token "] {
+    for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"basic ", b"Api-Token ", b"Token ", b"token "] {
         if text[at..].starts_with(scheme) {
             at += scheme.len();
         }
