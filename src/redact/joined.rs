@@ -5,6 +5,8 @@
 //! for itself. Times in the loose sense of cards never join.
 
 use super::detect::DETECTORS;
+use super::detect::secrets::{Secret, is_value};
+use super::encoded;
 use super::labels::Labels;
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
@@ -13,6 +15,10 @@ use super::text::{Hit, Matcher};
 pub(super) const LONGEST_PIECE: usize = 24;
 /// Pieces that are looked at together: an IBAN, character by character, has 34.
 const MOST_PIECES: usize = 40;
+/// Longest piece of an encoded text.
+pub(super) const LONGEST_ENCODED: usize = 512;
+/// Longest encoded text that is joined.
+const LONGEST_ENCODED_VALUE: usize = 4096;
 /// Longest value that is joined.
 const LONGEST_VALUE: usize = 96;
 /// Shortest value that is joined.
@@ -63,17 +69,19 @@ impl Pieces {
     }
 
     /// Judges the pieces and forgets them.
-    /// `array` tells whether they stand in an array; fields beside each other have names of their own.
+    /// `secret` tells that the key calls them a secret, `array` tells whether they stand in an array; fields beside each other have names of their own.
     pub(super) fn judge(
         &mut self,
         bytes: &[u8],
         matcher: &Matcher,
         key: Labels,
+        secret: Option<(Secret, u8)>,
         array: bool,
         splices: &mut Vec<Splice>,
     ) {
         if !self.is_idle() {
-            let mut judged = Judged { bytes, matcher, key, array, text: Vec::new(), hits: Vec::new() };
+            let mut judged =
+                Judged { bytes, matcher, key, secret, array, text: Vec::new(), hits: Vec::new() };
             if let Some(row) = judged.row(&self.pieces) {
                 splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));
             } else {
@@ -93,6 +101,8 @@ struct Judged<'a> {
     bytes: &'a [u8],
     matcher: &'a Matcher,
     key: Labels,
+    /// What the key calls the pieces, and its row.
+    secret: Option<(Secret, u8)>,
     array: bool,
     text: Vec<u8>,
     hits: Vec<Hit>,
@@ -102,12 +112,19 @@ impl Judged<'_> {
     /// The row that takes all pieces together as one value.
     fn row(&mut self, pieces: &[Piece]) -> Option<u8> {
         let length: usize = pieces.iter().map(|piece| piece.end - piece.start).sum();
-        if !(SHORTEST_VALUE..=LONGEST_VALUE).contains(&length) {
+        let head = &self.bytes[pieces[0].start..pieces[0].end];
+        let longest = if encoded::starts_readable(head) { LONGEST_ENCODED_VALUE } else { LONGEST_VALUE };
+        if !(SHORTEST_VALUE..=longest).contains(&length) {
             return None;
         }
         self.text.clear();
         for piece in pieces {
             self.text.extend_from_slice(&self.bytes[piece.start..piece.end]);
+        }
+        if let Some((secret, row)) = self.secret
+            && is_value(secret, &self.text)
+        {
+            return Some(row);
         }
         let plain = |byte: &u8| {
             byte.is_ascii_alphanumeric()

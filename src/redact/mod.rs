@@ -13,6 +13,7 @@
 //!
 //! Pure functions: no actor, no channel, no clock. The time is linear in the length, whatever the bytes are.
 
+mod blocks;
 mod dates;
 pub mod detect;
 mod encoded;

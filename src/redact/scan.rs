@@ -4,10 +4,11 @@
 //! entered by recursion, at most [`limits::MAX_NESTED_TEXTS`](super::limits::MAX_NESTED_TEXTS) levels deep.
 
 use super::Scope;
+use super::blocks::Blocks;
 use super::dates;
-use super::detect::secrets;
+use super::detect::secrets::{self, Secret};
 use super::escape::{WayBack, unescape};
-use super::joined::{LONGEST_PIECE, Piece, Pieces};
+use super::joined::{LONGEST_ENCODED, LONGEST_PIECE, Piece, Pieces};
 use super::keys::KeyBook;
 use super::labels::{self, Labels};
 use super::lex::{Glance, Lexer, Malformed, Text};
@@ -51,6 +52,8 @@ pub(super) struct Scanner<'a> {
     hits: Vec<Hit>,
     /// Neighbours that may be parts of one value.
     pieces: Pieces,
+    /// Texts of content blocks, which a value may go over.
+    blocks: Blocks,
     /// What keys said that were asked for lately: records repeat them.
     known_keys: [Option<(&'a [u8], Option<Labels>)>; KNOWN_KEYS],
 }
@@ -74,6 +77,7 @@ impl<'a> Scanner<'a> {
             scratch: Vec::new(),
             hits: Vec::new(),
             pieces: Pieces::default(),
+            blocks: Blocks::default(),
             known_keys: [None; KNOWN_KEYS],
         }
     }
@@ -161,6 +165,10 @@ impl<'a> Scanner<'a> {
         self.end_pieces();
         self.lexer.at += 1;
         let Some(frame) = self.frames.pop() else { return Ok(()) };
+        if !frame.object && !self.blocks.is_idle() && self.blocks.is_at(self.frames.len()) {
+            self.judge_blocks();
+            self.blocks.clear();
+        }
         for (from, to) in frame.claims.taken_back() {
             self.splices[from..to].iter_mut().for_each(|splice| splice.fill = Fill::Kept);
         }
@@ -182,8 +190,17 @@ impl<'a> Scanner<'a> {
         let array = self.frames.last().is_some_and(|frame| !frame.object);
         let key = if array { self.labels() } else { Labels::NONE };
         if let Some(matcher) = self.matcher {
-            self.pieces.judge(self.lexer.bytes, matcher, key, array, self.splices);
+            let secret = if array { self.secret_of_array(matcher) } else { None };
+            self.pieces.judge(self.lexer.bytes, matcher, key, secret, array, self.splices);
         }
+    }
+
+    /// What the key of an array calls its elements, if that is a secret.
+    fn secret_of_array(&self, matcher: &Matcher) -> Option<(Secret, u8)> {
+        let around = self.frames.get(self.frames.len().checked_sub(2)?)?;
+        let key = around.key?;
+        let secret = secrets::kind_of_name(&self.lexer.bytes[key.start..key.end])?;
+        Some((secret, matcher.secret_row(secret)?))
     }
 
     fn key(&mut self) -> Result<(), Malformed> {
@@ -262,6 +279,9 @@ impl<'a> Scanner<'a> {
                 self.mask_string(matcher, text, meaning);
             }
         }
+        if self.is_block() {
+            self.block(text, self.splices.len() == masked);
+        }
         if self.splices.len() == masked && self.is_piece(text) {
             let telling = text.glance.telling();
             self.pieces.push(Piece { start: text.start, end: text.end, number: false, telling });
@@ -273,10 +293,48 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Whether the string that was just read is the `text` of an object in an array.
+    fn is_block(&self) -> bool {
+        let [.., around, frame] = &self.frames[..] else { return false };
+        !around.object && frame.key.is_some_and(|key| &self.lexer.bytes[key.start..key.end] == b"text")
+    }
+
+    fn block(&mut self, text: Text, plain: bool) {
+        if !plain || text.escaped || self.matcher.is_none() {
+            self.judge_blocks();
+            self.blocks.clear();
+            return;
+        }
+        self.blocks.push((text.start, text.end), self.frames.len() - 2, self.splices.len());
+        if self.blocks.is_full() {
+            self.judge_blocks();
+        }
+    }
+
+    fn judge_blocks(&mut self) {
+        if let Some(matcher) = self.matcher {
+            self.blocks.judge(self.lexer.bytes, matcher, self.splices);
+        }
+    }
+
     /// Whether a string may be part of a value that its neighbours continue. Of an object only what holds digits is.
     fn is_piece(&self, text: Text) -> bool {
-        let short = !text.escaped && (1..=LONGEST_PIECE).contains(&(text.end - text.start));
-        short && self.frames.last().is_some_and(|frame| !frame.object || text.glance.telling())
+        let length = text.end - text.start;
+        if text.escaped || length == 0 || length > LONGEST_ENCODED {
+            return false;
+        }
+        let Some(frame) = self.frames.last() else { return false };
+        if frame.object {
+            // Parts of one value have numbered names.
+            let numbered = frame
+                .key
+                .is_some_and(|key| self.lexer.bytes[key.end - 1].is_ascii_digit() && key.end > key.start);
+            return length <= LONGEST_PIECE && (text.glance.telling() || numbered);
+        }
+        length <= LONGEST_PIECE
+            || self.lexer.bytes[text.start..text.end]
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'))
     }
 
     fn mask_string(&mut self, matcher: &Matcher, text: Text, meaning: Meaning) {
@@ -441,12 +499,17 @@ fn lift(splices: &mut [Splice], raw: &[u8], text: Text) {
     }
 }
 
-/// Whether it is worth trying: the text starts and ends like an array or object.
+/// Whether it is worth trying: the text starts and ends like an array or object, or like a string that holds one.
 fn looks_like_json(text: &[u8]) -> bool {
     let is_space = |byte: &&u8| matches!(**byte, b' ' | b'\n' | b'\r' | b'\t');
     let first = text.iter().find(|byte| !is_space(byte));
     let last = text.iter().rev().find(|byte| !is_space(byte));
-    matches!((first, last), (Some(b'{' | b'['), Some(b'}' | b']')))
+    match (first, last) {
+        (Some(b'{' | b'['), Some(b'}' | b']')) => true,
+        // A string of JSON with JSON in it.
+        (Some(b'"'), Some(b'"')) => memchr::memmem::find(text, b"\\\"").is_some(),
+        _ => false,
+    }
 }
 
 /// The digits of a number that is whole though it is not written so: `3174012501990001.0`, as tables with a missing
