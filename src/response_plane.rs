@@ -46,12 +46,11 @@ impl ResponsePlane {
     fn through_platform(&self, subject: &Subject, json: &[u8]) -> Result<Redaction, Withheld> {
         let Some(remote) = &self.remote else {
             let reason = "no response plane is configured".to_owned();
-            return Err(Withheld { blocked: false, reason, decision_id: String::new() });
+            return Err(Withheld { reason, ..Withheld::default() });
         };
         crate::redact::check(json).map_err(|fault| Withheld {
-            blocked: false,
             reason: format!("the answer cannot be redacted: {fault}"),
-            decision_id: String::new(),
+            ..Withheld::default()
         })?;
         let returned = remote.check(json)?;
         let mut redaction = Redaction::default();

@@ -267,7 +267,8 @@ impl Front {
         if params.len() > NOTICE_BYTES {
             return Err(format!("{} bytes are more than a notice may have ({NOTICE_BYTES})", params.len()));
         }
-        let subject = Subject { backend: backend.clone(), tool: None, carrier, obliged: false };
+        let subject =
+            Subject { backend: backend.clone(), tool: None, carrier, obliged: false, decision: None };
         match self.redactor.redact_here(&subject, params) {
             Ok(redacted) => Ok(redacted.json),
             Err(withheld) => Err(withheld.reason),

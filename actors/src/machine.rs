@@ -1,5 +1,6 @@
 //! The machine: put together, run for one client, and taken apart in the order of the data.
 
+use crate::approvals::Approvals;
 use crate::audit::{AuditHandle, OpenJournal};
 use crate::backend::LinkSettings;
 use crate::directory::{Directory, Names, Reader};
@@ -11,12 +12,13 @@ use crate::limits::{
 };
 use crate::out::{self, Toward};
 use crate::pdp::PdpHandle;
-use crate::ports::{Decide, Launch, Redact};
+use crate::ports::{Approve, Decide, Launch, Redact};
 use crate::process::StopGrace;
 use crate::redactor::Redactor;
 use crate::reply::InFlight;
 use crate::session::{Identity, Session};
 use crate::supervisor::{Supervisor, SupervisorHandle, SupervisorSettings};
+use crate::workers::Threads;
 use ractor::{Actor, ActorRef};
 use std::future::Future;
 use std::io;
@@ -43,10 +45,14 @@ pub struct Plan {
     pub guardian: Option<Guardian>,
     /// Threads for redaction; remote engines wait, so they want more than there are cores.
     pub redactor_threads: usize,
+    /// Where work that blocks or is heavy is done.
+    pub threads: Threads,
     /// Seeds the jitter of restarts.
     pub seed: u64,
     /// Decides.
     pub decide: Arc<dyn Decide>,
+    /// Asks people about calls that need approval; `None` when nobody can be asked.
+    pub approve: Option<Arc<dyn Approve>>,
     /// Redacts.
     pub redact: Arc<dyn Redact>,
     /// Opens the journal.
@@ -76,9 +82,10 @@ impl Running {
     ) -> Result<Running, StartError> {
         let (out, lines) = mpsc::channel(OUT_QUEUE);
         let writer = tokio::spawn(out::pump(lines, output, Toward::Client, |_| ()));
-        let redactor = Redactor::new(plan.redact, plan.redactor_threads);
+        let redactor = Redactor::new(plan.redact, plan.redactor_threads, &plan.threads);
         let front = Front::new(out.clone(), redactor.clone());
-        let (pdp, pdp_actor) = PdpHandle::new(plan.decide);
+        let (pdp, pdp_actor) = PdpHandle::new(plan.decide, &plan.threads);
+        let approvals = plan.approve.map(|approve| Approvals::new(approve, &plan.threads));
         let (audit, audit_actor) = AuditHandle::new(plan.journal);
         let (publish, directory) = watch::channel(Arc::new(Directory::default()));
         let closings = TaskTracker::new();
@@ -100,7 +107,8 @@ impl Running {
         let supervisor = Supervisor { handle: handle.clone() };
         let (supervisor, _) =
             Actor::spawn(None, supervisor, settings).await.map_err(|error| StartError(error.to_string()))?;
-        let machine = Machine::new(Parts { settings: plan.flow, pdp, audit, redactor, directory, front });
+        let machine =
+            Machine::new(Parts { settings: plan.flow, pdp, approvals, audit, redactor, directory, front });
         let session = Session {
             machine,
             supervisor: handle,
@@ -126,6 +134,7 @@ impl Running {
         stop: impl Future<Output = &'static str>,
     ) -> String {
         tokio::select! {
+            biased;
             ended = self.session.run(input) => match ended {
                 Ok(()) => "the client closed its side".into(),
                 Err(error) => format!("the client's input cannot be read: {error}"),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 // ---------------------------------------------------------------------------------------------------- Decide
 
@@ -39,6 +40,54 @@ pub struct Decision {
     pub reasons: Vec<String>,
     /// Ids of the policies that were looked at; on a deny the first one is the one that blocked.
     pub evaluated_policies: Vec<String>,
+    /// The policies and rules that spoke, the strongest first; empty when none did or the PDP does not tell.
+    pub matched: Vec<MatchedPolicy>,
+    /// How many policies were asked; 0 when the PDP does not tell.
+    pub evaluated: u32,
+    /// How long deciding took; zero when nobody measured.
+    pub took: Duration,
+    /// Which set of policies decided; empty when the PDP does not tell. A person's grant is bound to it.
+    pub policy_version: String,
+    /// The approval that is waited for, or that paid for this decision; empty when there is none. A PDP that keeps
+    /// approvals itself sets it with [`Verdict::NeedsApproval`].
+    pub approval_id: String,
+    /// Arguments to send once a person has said yes, when an obligation changes them: one JSON object.
+    pub approved_arguments: Option<Bytes>,
+}
+
+impl Decision {
+    /// A decision that says nothing but its verdict.
+    pub fn of(verdict: Verdict) -> Self {
+        Decision {
+            verdict,
+            decision_id: String::new(),
+            trace_id: String::new(),
+            reasons: Vec::new(),
+            evaluated_policies: Vec::new(),
+            matched: Vec::new(),
+            evaluated: 0,
+            took: Duration::ZERO,
+            policy_version: String::new(),
+            approval_id: String::new(),
+            approved_arguments: None,
+        }
+    }
+}
+
+/// A policy or rule that spoke, in the words of `policy_info.matched_policies[]` (the AxonFlow contract, section 2.4).
+/// Quotes nothing of what it looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MatchedPolicy {
+    /// Its id.
+    pub policy_id: String,
+    /// What it finds, for people.
+    pub policy_name: String,
+    /// A category of the contract.
+    pub category: String,
+    /// `low`, `medium`, `high`, `critical`
+    pub severity: String,
+    /// `block`, `require_approval`, `redact`, `warn`, `log`
+    pub action: String,
 }
 
 /// What is to happen with a call.
@@ -65,6 +114,78 @@ pub enum Verdict {
     },
 }
 
+// --------------------------------------------------------------------------------------------------- Approve
+
+/// Has a person decide the calls that need one. All of it blocks, on a thread.
+pub trait Approve: Send + Sync + 'static {
+    /// Opens a ticket for a held call, or finds the one that waits for the same call already. An error says why no
+    /// person can be asked.
+    fn open(&self, call: &Call, decision: &Decision, deadline: Instant) -> Result<Ticket, String>;
+
+    /// How the ticket of this call stands. [`Standing::Granted`] is said to one caller only, among all processes: the
+    /// grant is used up with it.
+    fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, deadline: Instant) -> Standing;
+
+    /// What the person in front of the client said when the client asked them. An error is only logged.
+    fn answered(&self, ticket: &Ticket, word: Word) -> Result<(), String>;
+}
+
+/// A request to a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: String,
+    /// Which keeper made it; nothing to the machine.
+    pub keeper: &'static str,
+    /// Where a person decides, in words that follow "decide it".
+    pub place: String,
+    /// An address where a person decides; empty when there is none.
+    pub url: String,
+    /// Until when, RFC 3339; empty when nobody knows.
+    pub expires_at: String,
+    /// The question to put to the person in front of the client, masked; `None` when they may not decide.
+    pub question: Option<String>,
+    /// How often to look.
+    pub poll: Duration,
+}
+
+impl Ticket {
+    /// What to do about it, in words.
+    pub fn how_to_decide(&self) -> String {
+        let Self { id, place, url, .. } = self;
+        let mut text = format!("ticket {id}: decide it {place}");
+        if !url.is_empty() {
+            text.push_str(&format!(" or at {url}"));
+        }
+        text.push_str(", then repeat the same call");
+        text
+    }
+}
+
+/// How a ticket stands.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// Nobody has decided.
+    Waiting,
+    /// Yes: the call runs by this decision.
+    Granted(Box<Decision>),
+    /// No, or too late; final for this ticket. Says who and why.
+    Refused(String),
+    /// The grant was used up by another call that is the same; a new one has to be asked for.
+    Used,
+    /// The ticket cannot be looked at now.
+    Unknown(String),
+}
+
+/// What the person in front of the client said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Yes or no.
+    pub approves: bool,
+    /// In their own words; may be empty.
+    pub comment: String,
+}
+
 // ---------------------------------------------------------------------------------------------------- Redact
 
 /// Masks what must not reach the model.
@@ -87,6 +208,8 @@ pub struct Subject {
     pub carrier: Carrier,
     /// The decision obliged the gate to redact this answer.
     pub obliged: bool,
+    /// The decision that let the call run, for the answer of a call.
+    pub decision: Option<Arc<Decision>>,
 }
 
 /// What carries a piece of JSON toward the model. A call's answer is judged more strictly than a list.
@@ -113,10 +236,27 @@ pub struct Redaction {
     pub json: Option<Vec<u8>>,
     /// How many values of each type were masked.
     pub masked: BTreeMap<&'static str, u32>,
+    /// What else is told of it.
+    pub findings: Findings,
+}
+
+/// What is told of a redaction beside the counts. Holds no value that was masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many values of each type were found and left, because a setting spares them where they stand.
+    pub scoped: BTreeMap<&'static str, u32>,
+    /// JSON paths of what was masked, a bounded number of them.
+    pub fields: Vec<String>,
+    /// How many further places were masked.
+    pub fields_left_out: u32,
+    /// The policies that spoke in the response phase, the strongest first.
+    pub matched: Vec<MatchedPolicy>,
+    /// How many policies were asked in the response phase.
+    pub evaluated: u32,
 }
 
 /// Why an answer must not be passed on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Withheld {
     /// A response policy blocked it (`true`), or the redactor could not do its work (`false`).
     pub blocked: bool,
@@ -124,6 +264,8 @@ pub struct Withheld {
     pub reason: String,
     /// The decision that blocked it; empty when there is none.
     pub decision_id: String,
+    /// The policies that spoke in the response phase, the strongest first.
+    pub matched: Vec<MatchedPolicy>,
 }
 
 // ---------------------------------------------------------------------------------------------------- Record
@@ -156,7 +298,7 @@ pub struct Ending {
     /// From the line's arrival to the ending.
     pub duration: Duration,
     /// What the PDP said, if it was asked and answered.
-    pub decision: Option<Decision>,
+    pub decision: Option<Arc<Decision>>,
     /// The audit row's verdict.
     pub verdict: AuditVerdict,
     /// What became of the call.
@@ -165,6 +307,8 @@ pub struct Ending {
     pub result: Bytes,
     /// What was masked in the answer.
     pub masked: BTreeMap<&'static str, u32>,
+    /// What else is told of the answer's redaction.
+    pub findings: Findings,
 }
 
 /// The `verdict` of an audit row.
@@ -226,6 +370,30 @@ pub enum Plan {
     Child(ChildPlan),
     /// A Streamable HTTP endpoint.
     Http(HttpPlan),
+    /// A server in this process, over a pair of byte streams: embedded servers and simulations.
+    Streams(StreamsPlan),
+}
+
+/// A server in this process that speaks newline-delimited JSON-RPC.
+#[derive(Clone)]
+pub struct StreamsPlan {
+    /// Starts one incarnation. An error says why there is none.
+    pub connect: Arc<dyn Fn() -> Result<Streams, String> + Send + Sync>,
+}
+
+impl std::fmt::Debug for StreamsPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StreamsPlan")
+    }
+}
+
+/// The gate's ends of the two streams. The end of `output` is the end of the incarnation; dropping `input` asks the
+/// server to leave.
+pub struct Streams {
+    /// What the server reads.
+    pub input: Box<dyn AsyncWrite + Send + Unpin>,
+    /// What the server writes.
+    pub output: Box<dyn AsyncRead + Send + Unpin>,
 }
 
 /// A child process to start. The environment is complete: nothing is inherited.

@@ -11,11 +11,11 @@ use std::io::Write;
 /// Appends one row without its line feed.
 ///
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
-/// says what was decided, and `redactions`, how many values of each type were masked.
+/// says what was decided, `approval_id` where a person was asked, and `redactions`, how many values of each type were masked.
 pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
     let call = &ending.call;
     let malformed = call.tool.is_empty();
-    let decision = ending.decision.as_ref();
+    let decision = ending.decision.as_deref();
     let masked: u64 = ending.masked.values().copied().map(u64::from).sum();
     let mut row = Row { out, next: b'{' };
 
@@ -38,6 +38,9 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
     row.number("redaction_count", masked);
 
     row.text("outcome", outcome(ending.outcome));
+    if let Some(decision) = decision.filter(|decision| !decision.approval_id.is_empty()) {
+        row.text("approval_id", &decision.approval_id);
+    }
     if masked > 0 {
         row.name("redactions");
         let mut types = Row { out: row.out, next: b'{' };

@@ -3,7 +3,7 @@
 use super::*;
 use bytes::Bytes;
 use callgate_actors::call::Hints;
-use callgate_actors::ports::{AuditVerdict, Decision, Outcome, Verdict};
+use callgate_actors::ports::{AuditVerdict, Decision, Findings, Outcome, Verdict};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -51,17 +51,18 @@ fn ending(tool: &str) -> Ending {
         call: Arc::new(call(tool)),
         ended_at: SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_120_000_000),
         duration: Duration::from_micros(12_999),
-        decision: Some(Decision {
-            verdict: Verdict::Allow { arguments: None, redact: true },
+        decision: Some(Arc::new(Decision {
             decision_id: "dec-1".into(),
             trace_id: "0123456789abcdef0123456789abcdef".into(),
             reasons: vec![],
             evaluated_policies: vec!["p1".into(), "<p2>".into()],
-        }),
+            ..Decision::of(Verdict::Allow { arguments: None, redact: true })
+        })),
         verdict: AuditVerdict::Allow,
         outcome: Outcome::Ok,
         result: Bytes::from_static(br#"{"content":[{"type":"text","text":"[1,2,3]"}]}"#),
         masked: BTreeMap::from([("email", 2), ("iban", 1)]),
+        findings: Findings::default(),
     }
 }
 

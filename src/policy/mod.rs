@@ -8,19 +8,23 @@
 //! Pure functions: no actor, no channel; the only clock is the one that ends overrides.
 
 pub mod authority;
+pub mod builder;
 pub mod catalogue;
 mod compile;
 mod confirm;
+mod documents;
 mod engine;
 pub mod model;
 pub mod posture;
 #[cfg(test)]
 mod quality;
+pub mod rules;
+mod sentences;
 pub mod signal;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod understand;
 
-pub use engine::{Engine, Match};
+pub use engine::{Asked, Engine, Match};
 pub use texts::Texts;

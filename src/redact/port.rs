@@ -85,16 +85,12 @@ impl Redact for LocalRedactor {
             return Ok(Redaction::default());
         }
         let scan = self.redactor.scan_within(json, scope(subject.carrier)).map_err(withheld)?;
-        Ok(Redaction { json: scan.json, masked: scan.masked })
+        Ok(Redaction { json: scan.json, masked: scan.masked, ..Redaction::default() })
     }
 }
 
 fn withheld(fault: Malformed) -> Withheld {
-    Withheld {
-        blocked: false,
-        reason: format!("the answer cannot be redacted: {fault}"),
-        decision_id: String::new(),
-    }
+    Withheld { reason: format!("the answer cannot be redacted: {fault}"), ..Withheld::default() }
 }
 
 #[cfg(test)]
@@ -113,7 +109,7 @@ mod tests {
     ];
 
     fn subject(carrier: Carrier, obliged: bool) -> Subject {
-        Subject { backend: "crm".into(), tool: Some("get".into()), carrier, obliged }
+        Subject { backend: "crm".into(), tool: Some("get".into()), carrier, obliged, decision: None }
     }
 
     fn masks(mode: RedactMode, subject: &Subject) -> bool {

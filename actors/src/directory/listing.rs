@@ -64,7 +64,8 @@ fn show(
         List::Resources | List::Templates => entry.name.clone(),
     };
     let tool = (list == List::Tools).then(|| Arc::from(entry.name.as_str()));
-    let subject = Subject { backend: id.clone(), tool, carrier: Carrier::Catalogue, obliged: false };
+    let subject =
+        Subject { backend: id.clone(), tool, carrier: Carrier::Catalogue, obliged: false, decision: None };
     let raw = match redactor.redact_here(&subject, entry.raw.clone()) {
         // A name that looks like personal data stays: it is how the entry is called. A URI is content and is masked;
         // the client then asks for the masked one.
@@ -224,6 +225,7 @@ const EXPLICIT: &str = "backend:";
 mod tests {
     use super::*;
     use crate::ports::{Redact, Redaction, Withheld};
+    use crate::workers::Threads;
 
     /// Masks the word `secret`.
     struct Masking;
@@ -242,7 +244,7 @@ mod tests {
     fn listing(catalogues: &[(&str, &str)]) -> Listing {
         let ids: Vec<Arc<str>> = catalogues.iter().map(|(id, _)| Arc::from(*id)).collect();
         let names = Names::new(ids.clone(), 49);
-        let redactor = Redactor::new(Arc::new(Masking), 1);
+        let redactor = Redactor::new(Arc::new(Masking), 1, &Threads::System);
         let shown: Vec<Shown> = catalogues
             .iter()
             .enumerate()

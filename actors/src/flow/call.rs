@@ -1,14 +1,15 @@
 //! The way of one `tools/call`, from the line to its one answer.
 
+use super::approval::{self, Held};
 use super::forward::{Failure, Request, Whereabouts, forward};
 use super::params::{CallParams, progress_token};
 use super::{Machine, lists, verdict};
 use crate::call::{Call, Hints};
 use crate::directory::Route;
 use crate::gate::Permit;
-use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Outcome, Subject, Verdict};
+use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict};
 use crate::reply::{Answer, ReplySlot};
-use crate::wire::codes::{ErrorObject, INVALID_PARAMS, disarm};
+use crate::wire::codes::{ErrorObject, INVALID_PARAMS, VerdictCodes, disarm};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;
@@ -39,12 +40,19 @@ struct Finish {
     /// The backend's result as it came.
     result: Bytes,
     masked: BTreeMap<&'static str, u32>,
+    findings: Findings,
 }
 
 impl Finish {
     /// The call ends with an error and without a result of the backend's.
     fn error(error: Bytes, outcome: Outcome) -> Self {
-        Finish { answer: Answer::Error(error), outcome, result: Bytes::new(), masked: BTreeMap::new() }
+        Finish {
+            answer: Answer::Error(error),
+            outcome,
+            result: Bytes::new(),
+            masked: BTreeMap::new(),
+            findings: Findings::default(),
+        }
     }
 }
 
@@ -52,7 +60,7 @@ impl Finish {
 struct Journey {
     received_at: SystemTime,
     begun: Instant,
-    decision: Option<Decision>,
+    decision: Option<Arc<Decision>>,
     verdict: AuditVerdict,
     whereabouts: Whereabouts,
 }
@@ -71,18 +79,22 @@ impl Journey {
 
 /// Runs one call to its end.
 pub async fn call(machine: Machine, request: CallRequest) {
-    let CallRequest { params, slot, cancelled, permit } = request;
+    let CallRequest { params, slot, mut cancelled, permit } = request;
     let mut journey = Journey::begin();
-    let resolved = match CallParams::read(params) {
-        Ok(params) => resolve(&machine, params).await,
-        Err(why) => Err(format!("malformed tools/call: {why}")),
+    // Its tool may be of a backend that is still being listed, which takes a while.
+    let resolved = tokio::select! {
+        biased;
+        resolved = read(&machine, params) => Some(resolved),
+        Ok(()) = &mut cancelled => None,
+        () = machine.abort.cancelled() => None,
     };
     let (call, finish) = match resolved {
-        Err(why) => {
+        None => (Arc::new(nameless(&machine, &journey)), take_back(&journey)),
+        Some(Err(why)) => {
             let error = ErrorObject::new(INVALID_PARAMS, why).into_bytes();
             (Arc::new(nameless(&machine, &journey)), Finish::error(error, Outcome::NotForwarded))
         }
-        Ok((params, route)) => {
+        Some(Ok((params, route))) => {
             let call = Arc::new(describe(&machine, &journey, &params, &route));
             let steps = steps(&machine, &mut journey, &call, &params, &route);
             let finish = tokio::select! {
@@ -121,6 +133,7 @@ pub async fn record_malformed(machine: Machine) {
         outcome: Outcome::NotForwarded,
         result: Bytes::new(),
         masked: BTreeMap::new(),
+        findings: Findings::default(),
     };
     if let Err(why) = machine.audit.ending(ending).await {
         tracing::error!("an audit row was not written: {why}");
@@ -136,7 +149,11 @@ async fn steps(
     params: &CallParams,
     route: &Route,
 ) -> Finish {
-    if let Err(error) = decide(machine, journey, call).await {
+    let codes = machine.settings.codes;
+    if let Err(error) = decide(machine, journey, call, codes).await {
+        return Finish::error(error, Outcome::NotForwarded);
+    }
+    if let Err(error) = approve(machine, journey, call, route, codes).await {
         return Finish::error(error, Outcome::NotForwarded);
     }
     if let Err(why) = machine.audit.intent(call).await {
@@ -157,6 +174,13 @@ async fn steps(
     }
 }
 
+async fn read(machine: &Machine, params: Option<Bytes>) -> Result<(CallParams, Route), String> {
+    match CallParams::read(params) {
+        Ok(params) => resolve(machine, params).await,
+        Err(why) => Err(format!("malformed tools/call: {why}")),
+    }
+}
+
 /// Finds the tool. A name that is not known yet may belong to a backend that is still being listed.
 async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, Route), String> {
     let known = machine.directory.borrow().listing.tool(&params.name).cloned();
@@ -170,23 +194,61 @@ async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, R
     }
 }
 
-async fn decide(machine: &Machine, journey: &mut Journey, call: &Arc<Call>) -> Result<(), Bytes> {
+async fn decide(
+    machine: &Machine,
+    journey: &mut Journey,
+    call: &Arc<Call>,
+    codes: VerdictCodes,
+) -> Result<(), Bytes> {
     let deadline = Instant::now() + machine.settings.decide_timeout;
     let decision = match machine.pdp.decide(call, deadline.into_std()).await {
         Ok(decision) => decision,
         Err(cause) => {
             journey.verdict = AuditVerdict::Deny;
-            return Err(verdict::no_decision(cause));
+            return Err(verdict::no_decision(cause, codes));
         }
     };
-    let (audit, error) = verdict::judge(&decision, machine.settings.fail_open);
+    let (audit, error) = verdict::judge(&decision, machine.settings.fail_open, codes);
     if audit != AuditVerdict::Allow {
         let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
         tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, reason = reason.escape_debug().to_string());
     }
     journey.verdict = audit;
-    journey.decision = Some(decision);
-    error.map_or(Ok(()), Err)
+    journey.decision = Some(Arc::new(decision));
+    match audit {
+        AuditVerdict::NeedsApproval => Ok(()),
+        _ => error.map_or(Ok(()), Err),
+    }
+}
+
+/// Holds a call that needs a person's word; every other call passes.
+async fn approve(
+    machine: &Machine,
+    journey: &mut Journey,
+    call: &Arc<Call>,
+    route: &Route,
+    codes: VerdictCodes,
+) -> Result<(), Bytes> {
+    let Some(decision) = journey.decision.clone().filter(|_| journey.verdict == AuditVerdict::NeedsApproval)
+    else {
+        return Ok(());
+    };
+    let settings = &machine.settings;
+    let backend = settings.backend_timeouts.get(route.backend).copied().unwrap_or_default();
+    let ends = approval::hold_ends(journey.begun, settings.call_budget, backend);
+    match approval::hold(machine, call, decision, ends).await {
+        Held::Granted(decision) => {
+            let (audit, error) = verdict::judge(&decision, false, codes);
+            journey.verdict = audit;
+            journey.decision = Some(decision);
+            error.map_or(Ok(()), Err)
+        }
+        Held::Ended(decision, audit, error) => {
+            journey.verdict = audit;
+            journey.decision = Some(decision);
+            Err(error)
+        }
+    }
 }
 
 /// The request for the backend: the client's own bytes with the tool's own name, and the arguments that an obligation
@@ -223,8 +285,13 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
         journey.decision.as_ref().map(|decision| &decision.verdict),
         Some(Verdict::Allow { redact: true, .. })
     );
-    let subject =
-        |carrier| Subject { backend: call.backend.clone(), tool: Some(call.tool.clone()), carrier, obliged };
+    let subject = |carrier| Subject {
+        backend: call.backend.clone(),
+        tool: Some(call.tool.clone()),
+        carrier,
+        obliged,
+        decision: journey.decision.clone(),
+    };
     let (redacted, result, outcome) = match body {
         Body::Result(result) => {
             let is_error = skim::member(&result, "isError").is_some_and(|range| &result[range] == b"true");
@@ -238,18 +305,19 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
     match redacted {
         Ok(redacted) => {
             let answer = match outcome {
-                Outcome::Failed => Answer::Error(disarm(&redacted.json)),
+                Outcome::Failed => Answer::Error(disarm(&redacted.json, machine.settings.codes)),
                 _ => Answer::Result(redacted.json),
             };
-            Finish { answer, outcome, result, masked: redacted.masked }
+            Finish { answer, outcome, result, masked: redacted.masked, findings: redacted.findings }
         }
         Err(withheld) => {
-            let error = verdict::withheld(&withheld, journey.decision.as_ref());
+            let error = verdict::withheld(&withheld, journey.decision.as_deref(), machine.settings.codes);
             Finish {
                 answer: Answer::Error(error),
                 outcome: Outcome::Withheld,
                 result,
                 masked: BTreeMap::new(),
+                findings: Findings { matched: withheld.matched, ..Findings::default() },
             }
         }
     }
@@ -263,6 +331,7 @@ fn take_back(journey: &Journey) -> Finish {
         outcome: Outcome::Cancelled,
         result: Bytes::new(),
         masked: BTreeMap::new(),
+        findings: Findings::default(),
     }
 }
 
@@ -274,7 +343,7 @@ async fn record_and_end(
     finish: Finish,
     slot: ReplySlot,
 ) {
-    let Finish { mut answer, outcome, result, masked } = finish;
+    let Finish { mut answer, outcome, result, masked, findings } = finish;
     let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
     let ending = Ending {
         call,
@@ -285,6 +354,7 @@ async fn record_and_end(
         outcome,
         result,
         masked,
+        findings,
     };
     if let Err(why) = machine.audit.ending(ending).await {
         tracing::error!("an audit row was not written: {why}");

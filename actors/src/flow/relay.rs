@@ -164,7 +164,7 @@ async fn redacted(machine: &Machine, route: &Route, body: Body) -> Answer {
         Body::Result(result) => (Carrier::Content, result, false),
         Body::Error(error) => (Carrier::Error, error, true),
     };
-    let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false };
+    let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false, decision: None };
     match machine.redactor.redact(&subject, json).await {
         Ok(redacted) if is_error => Answer::Error(well_formed(&redacted.json)),
         Ok(redacted) => Answer::Result(redacted.json),
@@ -316,6 +316,7 @@ async fn tell_level(machine: Machine, handle: BackendHandle, params: Bytes) {
 
 /// A request that the gate answers by itself, after waiting for something.
 pub async fn answer_with(
+    machine: &Machine,
     slot: ReplySlot,
     cancelled: oneshot::Receiver<()>,
     answer: impl Future<Output = Answer>,
@@ -324,6 +325,7 @@ pub async fn answer_with(
         biased;
         answer = answer => answer,
         Ok(()) = cancelled => Answer::Silence,
+        () = machine.abort.cancelled() => Answer::Silence,
     };
     slot.end(answer);
 }

@@ -4,8 +4,8 @@
 //! that was not scanned.
 
 use crate::limits::{REDACT_DEADLINE, REDACTIONS_QUEUED, REDACTOR_THREADS_MIN};
-use crate::ports::{Redact, Redaction, Subject, Withheld};
-use crate::workers::Workers;
+use crate::ports::{Findings, Redact, Redaction, Subject, Withheld};
+use crate::workers::{Threads, Workers};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,12 +25,14 @@ pub struct Redacted {
     pub json: Bytes,
     /// How many values of each type were masked.
     pub masked: BTreeMap<&'static str, u32>,
+    /// What else is told of it.
+    pub findings: Findings,
 }
 
 impl Redactor {
-    /// A pool over `redact` with up to `threads` threads; at least [`REDACTOR_THREADS_MIN`].
-    pub fn new(redact: Arc<dyn Redact>, threads: usize) -> Self {
-        let workers = Workers::new("redact", threads.max(REDACTOR_THREADS_MIN), REDACTIONS_QUEUED);
+    /// A pool over `redact` with up to `width` threads; at least [`REDACTOR_THREADS_MIN`].
+    pub fn new(redact: Arc<dyn Redact>, width: usize, threads: &Threads) -> Self {
+        let workers = threads.workers("redact", width.max(REDACTOR_THREADS_MIN), REDACTIONS_QUEUED);
         Redactor { redact, workers }
     }
 
@@ -61,9 +63,10 @@ impl Redactor {
 }
 
 fn passed(json: Bytes, redaction: Redaction) -> Redacted {
-    Redacted { json: redaction.json.map_or(json, Bytes::from), masked: redaction.masked }
+    let Redaction { json: masked_json, masked, findings } = redaction;
+    Redacted { json: masked_json.map_or(json, Bytes::from), masked, findings }
 }
 
 fn withheld(reason: &str) -> Withheld {
-    Withheld { blocked: false, reason: reason.into(), decision_id: String::new() }
+    Withheld { reason: reason.into(), ..Withheld::default() }
 }

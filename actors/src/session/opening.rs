@@ -84,8 +84,13 @@ impl Session {
     fn redacted(&self, id: &Arc<str>, text: &str) -> Option<String> {
         let mut raw = Vec::new();
         write::string(&mut raw, &bounded(text));
-        let subject =
-            Subject { backend: id.clone(), tool: None, carrier: Carrier::Catalogue, obliged: false };
+        let subject = Subject {
+            backend: id.clone(),
+            tool: None,
+            carrier: Carrier::Catalogue,
+            obliged: false,
+            decision: None,
+        };
         let redacted = self.machine.redactor.redact_here(&subject, raw.into()).ok()?;
         skim::string(&redacted.json)
     }

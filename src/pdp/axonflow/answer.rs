@@ -65,11 +65,11 @@ pub(super) fn read(body: &[u8], our_trace: &str) -> Answer {
     let policies = answer.evaluated_policies.unwrap_or_default();
     let policies = policies.iter().map(|id| identifier(id, ID_BYTES)).filter(|id| !id.is_empty());
     let decision = Decision {
-        verdict,
         decision_id: identifier(&answer.decision_id.unwrap_or_default(), ID_BYTES),
         trace_id: trace_id(answer.trace_id.as_deref(), our_trace),
         reasons,
         evaluated_policies: policies.take(POLICIES).collect(),
+        ..Decision::of(verdict)
     };
     Answer { decision, obligations: answer.obligations.unwrap_or_default(), pending: answer.pending_approval }
 }
@@ -77,11 +77,9 @@ pub(super) fn read(body: &[u8], our_trace: &str) -> Answer {
 /// A decision that is none.
 pub(super) fn no_decision(outage: bool, reason: String, our_trace: &str) -> Decision {
     Decision {
-        verdict: Verdict::Unavailable { outage, retry_after: None },
-        decision_id: String::new(),
         trace_id: our_trace.to_owned(),
         reasons: vec![reason],
-        evaluated_policies: Vec::new(),
+        ..Decision::of(Verdict::Unavailable { outage, retry_after: None })
     }
 }
 

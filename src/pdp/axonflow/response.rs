@@ -123,9 +123,10 @@ fn blocked(answer: &CheckOutputAnswer) -> Withheld {
         blocked: true,
         reason: reason.to_owned(),
         decision_id: answer::decision_id(answer.decision_id.as_deref().unwrap_or_default()),
+        ..Withheld::default()
     }
 }
 
 fn withheld(reason: &str) -> Withheld {
-    Withheld { blocked: false, reason: reason.to_owned(), decision_id: String::new() }
+    Withheld { reason: reason.to_owned(), ..Withheld::default() }
 }

@@ -11,7 +11,7 @@ use crate::policy::posture::Posture;
 use bytes::Bytes;
 use callgate_actors::call::Call;
 use callgate_actors::limits::DECIDE_IN_PLACE_BYTES;
-use callgate_actors::ports::{Decide, Decision, Verdict};
+use callgate_actors::ports::{Decide, Decision, MatchedPolicy, Verdict};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,8 +45,8 @@ impl EmbeddedPdp {
     }
 
     /// An error says why nothing can be decided; then the call is denied.
-    fn judged(&self, call: &Call) -> Result<Judgement, String> {
-        self.authority.current().judge(&Question {
+    fn judged(&self, set: &PolicySet, call: &Call) -> Result<Judgement, String> {
+        set.judge(&Question {
             phase: Phase::Request,
             content: Content::Json(call.arguments.as_deref().unwrap_or_default()),
             backend: &call.backend,
@@ -70,19 +70,25 @@ impl Decide for EmbeddedPdp {
 
     fn decide(&self, call: &Call, _: Instant) -> Decision {
         let mut decision = Decision {
-            verdict: Verdict::Allow { arguments: None, redact: false },
             decision_id: uuid::Uuid::new_v4().to_string(),
             trace_id: Trace::of(call.meta.as_deref()).id,
-            reasons: Vec::new(),
             evaluated_policies: vec![RULE_SET.to_owned()],
+            ..Decision::of(Verdict::Allow { arguments: None, redact: false })
         };
-        match self.judged(call) {
-            Ok(judgement) if judgement.matched.is_empty() => {}
+        let set = self.authority.current();
+        match self.judged(&set, call) {
+            Ok(judgement) if judgement.matched.is_empty() => decision.evaluated = asked(&judgement),
             Ok(judgement) => {
+                decision.evaluated = asked(&judgement);
+                decision.matched = judgement.matched.iter().map(MatchedPolicy::from).collect();
                 let told = judgement.matched.iter().filter(|m| m.action != Action::Log);
                 decision.reasons = told.take(REASONS).map(Matched::reason).collect();
                 let ids = judgement.matched.iter().take(NAMED).map(|m| m.policy_id.clone());
                 decision.evaluated_policies = ids.collect();
+                if judgement.action == Some(Action::RequireApproval) {
+                    set.version().clone_into(&mut decision.policy_version);
+                    decision.approved_arguments = masked_when_asked(&judgement);
+                }
                 decision.verdict = verdict(judgement);
             }
             Err(malformed) => {
@@ -92,6 +98,16 @@ impl Decide for EmbeddedPdp {
         }
         decision
     }
+}
+
+fn asked(judgement: &Judgement) -> u32 {
+    u32::try_from(judgement.evaluated).unwrap_or(u32::MAX)
+}
+
+/// What a policy wants masked stays masked when a person lets the call run.
+fn masked_when_asked(judgement: &Judgement) -> Option<Bytes> {
+    let wanted = judgement.matched.iter().any(|matched| matched.action == Action::Redact);
+    judgement.masked.as_ref().filter(|_| wanted).map(|json| Bytes::copy_from_slice(json))
 }
 
 /// Deny wins over approval, approval over redact, redact over warn.
