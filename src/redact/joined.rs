@@ -36,6 +36,17 @@ pub(super) struct Piece {
     pub(super) telling: bool,
 }
 
+/// What is known of pieces from around them.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    /// What their key says.
+    pub(super) labels: Labels,
+    /// The secret that the key calls them, and its row.
+    pub(super) secret: Option<(Secret, u8)>,
+    /// Whether they stand in an array; fields beside each other have names of their own.
+    pub(super) array: bool,
+}
+
 /// The pieces beside each other that were read last.
 #[derive(Default)]
 pub(super) struct Pieces {
@@ -69,19 +80,15 @@ impl Pieces {
     }
 
     /// Judges the pieces and forgets them.
-    /// `secret` tells that the key calls them a secret, `array` tells whether they stand in an array; fields beside each other have names of their own.
     pub(super) fn judge(
         &mut self,
         bytes: &[u8],
         matcher: &Matcher,
-        key: Labels,
-        secret: Option<(Secret, u8)>,
-        array: bool,
+        around: Around,
         splices: &mut Vec<Splice>,
     ) {
         if !self.is_idle() {
-            let mut judged =
-                Judged { bytes, matcher, key, secret, array, text: Vec::new(), hits: Vec::new() };
+            let mut judged = Judged { bytes, matcher, around, text: Vec::new(), hits: Vec::new() };
             if let Some(row) = judged.row(&self.pieces) {
                 splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));
             } else {
@@ -100,10 +107,7 @@ fn fill(piece: &Piece, row: u8) -> Splice {
 struct Judged<'a> {
     bytes: &'a [u8],
     matcher: &'a Matcher,
-    key: Labels,
-    /// What the key calls the pieces, and its row.
-    secret: Option<(Secret, u8)>,
-    array: bool,
+    around: Around,
     text: Vec<u8>,
     hits: Vec<Hit>,
 }
@@ -121,7 +125,7 @@ impl Judged<'_> {
         for piece in pieces {
             self.text.extend_from_slice(&self.bytes[piece.start..piece.end]);
         }
-        if let Some((secret, row)) = self.secret
+        if let Some((secret, row)) = self.around.secret
             && is_value(secret, &self.text)
         {
             return Some(row);
@@ -133,7 +137,7 @@ impl Judged<'_> {
         if !self.text.iter().all(plain) {
             return None;
         }
-        self.matcher.find_joined(&self.text, self.key, &mut self.hits);
+        self.matcher.find_joined(&self.text, self.around.labels, &mut self.hits);
         let edge = |byte: &&u8| **byte == b' ';
         let first = self.text.iter().take_while(edge).count();
         let last = self.text.len() - self.text.iter().rev().take_while(edge).count();
@@ -150,7 +154,7 @@ impl Judged<'_> {
     /// spread over them.
     fn is_sure(&self, pieces: &[Piece], row: u8) -> bool {
         let numbers = pieces.iter().any(|piece| piece.number);
-        self.array || !numbers || matches!(DETECTORS[usize::from(row)].kind, "card" | "iban" | "nik")
+        self.around.array || !numbers || matches!(DETECTORS[usize::from(row)].kind, "card" | "iban" | "nik")
     }
 
     /// Rows of strings of equal length among the pieces, such as four times four digits before an expiry date.

@@ -8,7 +8,7 @@ use super::blocks::Blocks;
 use super::dates;
 use super::detect::secrets::{self, Secret};
 use super::escape::{WayBack, unescape};
-use super::joined::{LONGEST_ENCODED, LONGEST_PIECE, Piece, Pieces};
+use super::joined::{Around, LONGEST_ENCODED, LONGEST_PIECE, Piece, Pieces};
 use super::keys::KeyBook;
 use super::labels::{self, Labels};
 use super::lex::{Glance, Lexer, Malformed, Text};
@@ -191,7 +191,8 @@ impl<'a> Scanner<'a> {
         let key = if array { self.labels() } else { Labels::NONE };
         if let Some(matcher) = self.matcher {
             let secret = if array { self.secret_of_array(matcher) } else { None };
-            self.pieces.judge(self.lexer.bytes, matcher, key, secret, array, self.splices);
+            let around = Around { labels: key, secret, array };
+            self.pieces.judge(self.lexer.bytes, matcher, around, self.splices);
         }
     }
 

@@ -98,6 +98,9 @@ pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
 /// What a label calls a card: 12 to 19 digits with a valid sum, of whatever issuer.
 pub(super) fn labelled(question: &DigitQuestion<'_>) -> Option<Span> {
     let around = question.around;
+    if !question.labels(around.start).meets(Labels::CARD) {
+        return None;
+    }
     let fits = |candidate: &Candidate<'_>| {
         (SHORTEST_LABELLED..=MAX_DIGITS).contains(&candidate.total())
             && (candidate.lengths().len() == 1 || is_printed(candidate) || is_groupable(candidate))
@@ -105,10 +108,7 @@ pub(super) fn labelled(question: &DigitQuestion<'_>) -> Option<Span> {
             && !candidate.digits().iter().all(|digit| *digit == b'0')
     };
     let span = question.groups.candidates().rev().find(fits)?.span();
-    (question.labels(span.end).meets(Labels::CARD)
-        && !around.is_fraction()
-        && !opaque::in_hexadecimal(around, span))
-    .then_some(span)
+    (!around.is_fraction() && !opaque::in_hexadecimal(around, span)).then_some(span)
 }
 
 /// Whether groups that no card is printed in may still belong to one number: several of at least two digits, none of

@@ -27,7 +27,9 @@ fn read(text: &[u8], start: usize) -> Identifier {
         let part = &text[at..at + part];
         let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
         let capital = part.len() == 1 && part[0].is_ascii_uppercase();
-        let belongs = at == start || digits > 0 && part[0].is_ascii_digit() || digits > 1 || capital;
+        let joined = at > start && text[at - 1] != b' ' && digits > 0;
+        let belongs =
+            at == start || joined || digits > 0 && part[0].is_ascii_digit() || digits > 1 || capital;
         if part.is_empty() || !belongs || read.digits + read.letters + part.len() > LONGEST {
             return read;
         }
@@ -43,57 +45,55 @@ fn read(text: &[u8], start: usize) -> Identifier {
 }
 
 /// Where the identifier ends, if it is one that a label may speak for.
-fn judged(around: &Surroundings<'_>, least: usize) -> Option<Span> {
+fn judged(around: &Surroundings<'_>, least: usize, named: impl Fn(usize) -> bool) -> Option<Span> {
+    // Asked first: the labels before a candidate are read once for all rows, and hardly ever there.
+    if !named(around.start) {
+        return None;
+    }
     let text = around.text;
     if around.before(1).is_some_and(|byte| byte.is_ascii_alphanumeric()) || around.continues_chain() {
         return None;
     }
     let read = read(text, around.start);
-    let date = dates::length(&text[around.start..]).is_some_and(|length| around.start + length >= read.end);
+    let date =
+        || dates::length(&text[around.start..]).is_some_and(|length| around.start + length >= read.end);
     let total = read.digits + read.letters;
     let shaped = read.digits >= least.min(5) && (read.letters <= read.digits || !read.small);
     let span = Span { start: around.start, end: read.end };
-    (!date && shaped && total >= least && !opaque::in_hexadecimal(around, span)).then_some(span)
+    (shaped && total >= least && !date() && !opaque::in_hexadecimal(around, span)).then_some(span)
 }
 
 /// An identity or tax number.
 pub(super) fn national_word(question: &WordQuestion<'_>) -> Option<Span> {
-    let span = judged(question.around, 6)?;
-    question.labels(span.end).meets(Labels::NATIONAL).then_some(span)
+    judged(question.around, 6, |end| question.labels(end).meets(Labels::NATIONAL))
 }
 
 /// An identity or tax number that starts with a digit.
 pub(super) fn national_digits(question: &DigitQuestion<'_>) -> Option<Span> {
-    let span = judged(question.around, 6)?;
-    question.labels(span.end).meets(Labels::NATIONAL).then_some(span)
+    judged(question.around, 6, |end| question.labels(end).meets(Labels::NATIONAL))
 }
 
 /// A bank account with letters in it, or of more digits than any card has.
 pub(super) fn account_word(question: &WordQuestion<'_>) -> Option<Span> {
-    let span = judged(question.around, 8)?;
-    question.labels(span.end).meets(Labels::ACCOUNT).then_some(span)
+    judged(question.around, 8, |end| question.labels(end).meets(Labels::ACCOUNT))
 }
 
 /// A bank account that starts with a digit.
 pub(super) fn account_digits(question: &DigitQuestion<'_>) -> Option<Span> {
-    let span = judged(question.around, 10)?;
+    let span = judged(question.around, 10, |end| question.labels(end).meets(Labels::ACCOUNT))?;
     let long = question.groups.first(1).is_none_or(|first| first.total() < span.end - span.start);
     let mixed = question.around.text[span.start..span.end].iter().any(u8::is_ascii_alphabetic);
-    ((long && mixed || question.groups.first(1).is_none())
-        && question.labels(span.end).meets(Labels::ACCOUNT))
-    .then_some(span)
+    (long && mixed || question.groups.first(1).is_none()).then_some(span)
 }
 
 /// A value-added tax number of any country.
 pub(super) fn vat_word(question: &WordQuestion<'_>) -> Option<Span> {
-    let span = judged(question.around, 7)?;
-    question.labels(span.end).meets(Labels::VAT).then_some(span)
+    judged(question.around, 7, |end| question.labels(end).meets(Labels::VAT))
 }
 
 /// A value-added tax number that starts with a digit.
 pub(super) fn vat_digits(question: &DigitQuestion<'_>) -> Option<Span> {
-    let span = judged(question.around, 7)?;
-    question.labels(span.end).meets(Labels::VAT).then_some(span)
+    judged(question.around, 7, |end| question.labels(end).meets(Labels::VAT))
 }
 
 /// Two letters before three or four pairs, `OX 57 98 86 D`, beside a label: the form of British insurance numbers,

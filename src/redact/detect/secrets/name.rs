@@ -2,6 +2,8 @@
 
 use super::{Found, Secret};
 use crate::redact::window::Span;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Longest name that is read backwards.
 const LONGEST_NAME: usize = 40;
@@ -353,8 +355,7 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
-    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some())
-        || USER_FLAGS.iter().any(|flag| memchr::memmem::find(text, flag).is_some())
+    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some()) || may_hold_user(text)
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
@@ -371,13 +372,23 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span: Span { start, end: floor(text, span.end) }, secret });
         }
     }
-    for flag in USER_FLAGS {
+    for flag in USER_FLAGS.into_iter().filter(|_| may_hold_user(text)) {
         for at in memchr::memmem::find_iter(text, flag) {
             if let Some(span) = password_of_user(text, at + flag.len()) {
                 found.push(Found { span, secret: Secret::Password });
             }
         }
     }
+}
+
+/// Shortest command with user and password.
+const SHORTEST_COMMAND: usize = 24;
+
+static CURL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"curl"));
+
+/// Whether a command with user and password may stand in a text.
+fn may_hold_user(text: &[u8]) -> bool {
+    text.len() >= SHORTEST_COMMAND && CURL.find(text).is_some()
 }
 
 /// Flags behind which user and password stand.
@@ -421,6 +432,12 @@ pub(super) fn is_named(text: &[u8], run: Span) -> bool {
 /// The value that starts with a run behind a name without a sign: `Bearer …`, `--password …`, `the API key is …`,
 /// `<password>…`. Where it starts, and what it is.
 fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
+    // Words are no secrets; most long runs are words.
+    let bearer = text[..run.start].ends_with(b"earer ") || text[..run.start].ends_with(b"EARER ");
+    let digits = text[run.start..run.end].iter().filter(|byte| byte.is_ascii_digit()).count();
+    if run.start == 0 || digits < 2 && !bearer {
+        return None;
+    }
     let before = &text[run.start.saturating_sub(LONGEST_NAME * 2)..run.start];
     let line = before.iter().rposition(|byte| *byte == b'\n').map_or(before, |at| &before[at + 1..]);
     // A block of YAML, or an element of XML, on lines of its own.
