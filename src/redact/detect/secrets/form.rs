@@ -421,10 +421,13 @@ fn judge(run: &[u8]) -> Option<(usize, Secret)> {
 /// Shortest random part of a token whose prefix nobody knows: identifiers with a prefix have up to 29 characters.
 const SHORTEST_UNKNOWN: usize = 32;
 
+/// Longest token whose prefix nobody knows; media are longer.
+const LONGEST_UNKNOWN: usize = 512;
+
 /// A token that only looks like one: words in small letters, `_` or `-`, then many random characters. And those that
 /// are told by the lengths of their parts.
 fn unknown(run: &[u8]) -> Option<(usize, Secret)> {
-    if run.len() < SHORTEST_UNKNOWN + 2 {
+    if !(SHORTEST_UNKNOWN + 2..=LONGEST_UNKNOWN).contains(&run.len()) {
         return None;
     }
     let sign = |byte: &u8| matches!(byte, b'_' | b'-' | b'.');

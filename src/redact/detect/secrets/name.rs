@@ -196,6 +196,11 @@ fn may_end_name(before: &[u8]) -> bool {
     if !last.is_ascii() {
         return OTHER_NAMES.iter().any(|name| before.ends_with(name.as_bytes()));
     }
+    // Every record has an id; only one of a client is looked at.
+    if first | 0x20 == b'i' && last | 0x20 == b'd' {
+        let starts = |back: usize| before.len().checked_sub(back).is_some_and(|at| before[at] | 0x20 == b'c');
+        return starts(8) || starts(9);
+    }
     matches!(
         [first.to_ascii_lowercase(), last.to_ascii_lowercase()],
         [b'r', b'd']
@@ -219,7 +224,6 @@ fn may_end_name(before: &[u8]) -> bool {
             | [b'l', b's']
             | [b't', b'h']
             | [b'i', b'g']
-            | [b'i', b'd']
     )
 }
 
@@ -434,7 +438,7 @@ pub(super) fn is_named(text: &[u8], run: Span) -> bool {
 fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     // Words are no secrets; most long runs are words.
     let bearer = text[..run.start].ends_with(b"earer ") || text[..run.start].ends_with(b"EARER ");
-    let digits = text[run.start..run.end].iter().filter(|byte| byte.is_ascii_digit()).count();
+    let digits = text[run.start..run.end].iter().take(128).filter(|byte| byte.is_ascii_digit()).count();
     if run.start == 0 || digits < 2 && !bearer {
         return None;
     }
