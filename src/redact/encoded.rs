@@ -2,7 +2,8 @@
 
 use super::detect::secrets::long_runs;
 use super::glance::Glance;
-use super::labels::Labels;
+use super::labels::{self, Labels};
+use super::limits::LABEL_REACH_BYTES;
 use super::text::{Hit, Matcher};
 use super::window::Span;
 use base64::Engine as _;
@@ -43,6 +44,9 @@ pub(super) fn find(matcher: &Matcher, text: &[u8], key: Labels, levels: u8, foun
             continue;
         }
         let mut hits = Vec::new();
+        // What stands before an encoded value speaks for it as for a plain one.
+        let before = &text[span.start.saturating_sub(LABEL_REACH_BYTES)..span.start];
+        let key = key.or(labels::of_pieces(std::iter::once(before)));
         for decoded in [unhex(part), unbase64(part)].into_iter().flatten() {
             matcher.find_through(&decoded, key, Glance::ALL, levels - 1, &mut hits);
             if let Some(first) = hits.first() {
@@ -62,7 +66,7 @@ fn whole(text: &[u8], run: Span) -> Span {
 }
 
 /// Whether the first characters decode to readable ones, as base64 or as hexadecimal.
-fn starts_readable(run: &[u8]) -> bool {
+pub(super) fn starts_readable(run: &[u8]) -> bool {
     let Some(head) = run.get(..SHORTEST) else { return false };
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut pairs = head.chunks_exact(2);

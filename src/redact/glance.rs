@@ -127,7 +127,7 @@ fn sign(text: &[u8], at: usize, known: Glance) -> u8 {
         b'@' => Glance::AT_SIGN,
         b'[' => Glance::BRACKET,
         b':' | b'=' if known.has(Glance::SECRET) => 0,
-        b':' | b'=' => u8::from(secrets::is_named(text, at)) * Glance::SECRET,
+        b':' | b'=' => u8::from(secrets::is_sign(text, at)) * Glance::SECRET,
         _ if known.has(Glance::FOLDED) => 0,
         b'%' | b'&' => u8::from(fold::is_code(&text[at..])) * Glance::FOLDED,
         _ => u8::from(fold::differs_at(&text[at..])) * Glance::FOLDED,

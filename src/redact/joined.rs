@@ -4,6 +4,9 @@
 //! only in the mind of the matcher, and only what a check digit, a strong form or a label proves is masked, each piece
 //! for itself. Times in the loose sense of cards never join.
 
+use super::detect::DETECTORS;
+use super::detect::secrets::{Secret, is_value};
+use super::encoded;
 use super::labels::Labels;
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
@@ -12,6 +15,10 @@ use super::text::{Hit, Matcher};
 pub(super) const LONGEST_PIECE: usize = 24;
 /// Pieces that are looked at together: an IBAN, character by character, has 34.
 const MOST_PIECES: usize = 40;
+/// Longest piece of an encoded text.
+pub(super) const LONGEST_ENCODED: usize = 512;
+/// Longest encoded text that is joined.
+const LONGEST_ENCODED_VALUE: usize = 4096;
 /// Longest value that is joined.
 const LONGEST_VALUE: usize = 96;
 /// Shortest value that is joined.
@@ -27,6 +34,17 @@ pub(super) struct Piece {
     pub(super) number: bool,
     /// Holds a digit or an `@`.
     pub(super) telling: bool,
+}
+
+/// What is known of pieces from around them.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    /// What their key says.
+    pub(super) labels: Labels,
+    /// The secret that the key calls them, and its row.
+    pub(super) secret: Option<(Secret, u8)>,
+    /// Whether they stand in an array; fields beside each other have names of their own.
+    pub(super) array: bool,
 }
 
 /// The pieces beside each other that were read last.
@@ -62,9 +80,15 @@ impl Pieces {
     }
 
     /// Judges the pieces and forgets them.
-    pub(super) fn judge(&mut self, bytes: &[u8], matcher: &Matcher, key: Labels, splices: &mut Vec<Splice>) {
+    pub(super) fn judge(
+        &mut self,
+        bytes: &[u8],
+        matcher: &Matcher,
+        around: Around,
+        splices: &mut Vec<Splice>,
+    ) {
         if !self.is_idle() {
-            let mut judged = Judged { bytes, matcher, key, text: Vec::new(), hits: Vec::new() };
+            let mut judged = Judged { bytes, matcher, around, text: Vec::new(), hits: Vec::new() };
             if let Some(row) = judged.row(&self.pieces) {
                 splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));
             } else {
@@ -83,7 +107,7 @@ fn fill(piece: &Piece, row: u8) -> Splice {
 struct Judged<'a> {
     bytes: &'a [u8],
     matcher: &'a Matcher,
-    key: Labels,
+    around: Around,
     text: Vec<u8>,
     hits: Vec<Hit>,
 }
@@ -92,23 +116,45 @@ impl Judged<'_> {
     /// The row that takes all pieces together as one value.
     fn row(&mut self, pieces: &[Piece]) -> Option<u8> {
         let length: usize = pieces.iter().map(|piece| piece.end - piece.start).sum();
-        if !(SHORTEST_VALUE..=LONGEST_VALUE).contains(&length) {
+        let head = &self.bytes[pieces[0].start..pieces[0].end];
+        let longest = if encoded::starts_readable(head) { LONGEST_ENCODED_VALUE } else { LONGEST_VALUE };
+        if !(SHORTEST_VALUE..=longest).contains(&length) {
             return None;
         }
         self.text.clear();
         for piece in pieces {
             self.text.extend_from_slice(&self.bytes[piece.start..piece.end]);
         }
-        let plain =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+');
+        if let Some((secret, row)) = self.around.secret
+            && is_value(secret, &self.text)
+        {
+            return Some(row);
+        }
+        let plain = |byte: &u8| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b'/' | b'=' | b' ' | b'(' | b')')
+        };
         if !self.text.iter().all(plain) {
             return None;
         }
-        self.matcher.find_joined(&self.text, self.key, &mut self.hits);
+        self.matcher.find_joined(&self.text, self.around.labels, &mut self.hits);
+        let edge = |byte: &&u8| **byte == b' ';
+        let first = self.text.iter().take_while(edge).count();
+        let last = self.text.len() - self.text.iter().rev().take_while(edge).count();
         match self.hits[..] {
-            [hit] if (hit.start, hit.end) == (0, self.text.len()) => Some(hit.row),
+            [hit] if (hit.start, hit.end) == (first, last) => {
+                Some(hit.row).filter(|_| self.is_sure(pieces, hit.row))
+            }
             _ => None,
         }
+    }
+
+    /// Whether the type is sure enough for these pieces. Numbers in fields with names of their own are quantities of
+    /// their own, and one digit that fits says little: only cards, accounts and what has a birthday in it may be
+    /// spread over them.
+    fn is_sure(&self, pieces: &[Piece], row: u8) -> bool {
+        let numbers = pieces.iter().any(|piece| piece.number);
+        self.around.array || !numbers || matches!(DETECTORS[usize::from(row)].kind, "card" | "iban" | "nik")
     }
 
     /// Rows of strings of equal length among the pieces, such as four times four digits before an expiry date.

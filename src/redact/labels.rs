@@ -59,6 +59,8 @@ impl Labels {
     pub const IBAN: Self = Self(1 << 19);
     /// A version number follows, which may look like an IP address.
     pub const VERSION: Self = Self(1 << 20);
+    /// Payment card.
+    pub const CARD: Self = Self(1 << 21);
     /// The labels that also speak for later numbers of a list (`rekening 1234567890, 9876543210`). All others speak
     /// for the first number behind them only.
     const FAR: Self = Self(0x7F);
@@ -102,6 +104,20 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["ahv"], Labels::NATIONAL),
     (&["avs"], Labels::NATIONAL),
     (&["adoszam"], Labels::NATIONAL),
+    (&["amex"], Labels::CARD),
+    (&["ajokortti"], Labels::LICENCE),
+    (&["ausweis"], Labels::NATIONAL),
+    (&["ausweisnummer"], Labels::NATIONAL),
+    (&["ahvnr"], Labels::NATIONAL),
+    (&["ahvnummer"], Labels::NATIONAL),
+    (&["acn"], Labels::NATIONAL),
+    (&["atin"], Labels::NATIONAL),
+    (&["alv"], Labels::VAT),
+    (&["anum"], Labels::VAT),
+    (&["acct"], Labels::ACCOUNT),
+    (&["acctno"], Labels::ACCOUNT),
+    (&["acctnum"], Labels::ACCOUNT),
+    (&["accountnum"], Labels::ACCOUNT),
     (&["bca"], Labels::BCA),
     (&["bri"], Labels::BRI),
     (&["bni"], Labels::BNI),
@@ -114,6 +130,13 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["bsn"], Labels::NATIONAL),
     (&["bvn"], Labels::NATIONAL),
     (&["build"], Labels::VERSION),
+    (&["bday"], Labels::BIRTH),
+    (&["birthdt"], Labels::BIRTH),
+    (&["burgerservicenummer"], Labels::NATIONAL),
+    (&["btwnummer"], Labels::VAT),
+    (&["bban"], Labels::ACCOUNT),
+    (&["bankaccountnumber"], Labels::ACCOUNT),
+    (&["iban", "bban"], Labels::ACCOUNT),
     (&["cell"], Labels::PHONE),
     (&["cellphone"], Labels::PHONE),
     (&["call"], Labels::PHONE),
@@ -128,6 +151,46 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["cpr"], Labels::NATIONAL),
     (&["codicefiscale"], Labels::NATIONAL),
     (&["rodne", "cislo"], Labels::NATIONAL),
+    (&["card"], Labels::CARD),
+    (&["cards"], Labels::CARD),
+    (&["creditcard"], Labels::CARD),
+    (&["creditcards"], Labels::CARD),
+    (&["cardnumber"], Labels::CARD),
+    (&["cardno"], Labels::CARD),
+    (&["ccnumber"], Labels::CARD),
+    (&["ccnum"], Labels::CARD),
+    (&["cc"], Labels::CARD),
+    (&["carte"], Labels::CARD),
+    (&["cartao"], Labels::CARD),
+    (&["carta", "di", "credito"], Labels::CARD),
+    (&["contactnumber"], Labels::PHONE),
+    (&["contact"], Labels::PHONE),
+    (&["celular"], Labels::PHONE),
+    (&["cel"], Labels::PHONE),
+    (&["cellulare"], Labels::PHONE),
+    (&["contactno"], Labels::PHONE),
+    (&["cellnumber"], Labels::PHONE),
+    (&["conducir"], Labels::LICENCE),
+    (&["conduccion"], Labels::LICENCE),
+    (&["conducao"], Labels::LICENCE),
+    (&["cnh"], Labels::LICENCE),
+    (&["cui"], Labels::NATIONAL),
+    (&["cuit"], Labels::NATIONAL),
+    (&["cuil"], Labels::NATIONAL),
+    (&["cedula"], Labels::NATIONAL),
+    (&["contribuinte"], Labels::NATIONAL),
+    (&["cprnr"], Labels::NATIONAL),
+    (&["cprnummer"], Labels::NATIONAL),
+    (&["id", "code"], Labels::NATIONAL),
+    (&["tax", "code"], Labels::NATIONAL),
+    (&["fiscal", "code"], Labels::NATIONAL),
+    (&["health", "card"], Labels::NATIONAL),
+    (&["clabe"], Labels::ACCOUNT),
+    (&["cbu"], Labels::ACCOUNT),
+    (&["cuenta"], Labels::ACCOUNT),
+    (&["compte"], Labels::ACCOUNT),
+    (&["conto"], Labels::ACCOUNT),
+    (&["conta"], Labels::ACCOUNT),
     (&["dob"], Labels::BIRTH),
     (&["dateofbirth"], Labels::BIRTH),
     (&["driverslicense"], Labels::LICENCE),
@@ -140,19 +203,46 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["dln"], Labels::LICENCE),
     (&["dlno"], Labels::LICENCE),
     (&["dni"], Labels::NATIONAL),
+    (&["debit"], Labels::CARD),
+    (&["dial"], Labels::PHONE),
+    (&["dogum"], Labels::BIRTH),
+    (&["datenaissance"], Labels::BIRTH),
+    (&["travel", "document"], Labels::PASSPORT),
+    (&["dlnumber"], Labels::LICENCE),
+    (&["dui"], Labels::NATIONAL),
+    (&["dph"], Labels::VAT),
+    (&["ddv"], Labels::VAT),
     (&["ein"], Labels::SSN),
     (&["unique", "entity"], Labels::UEN),
     (&["egn"], Labels::NATIONAL),
     (&["emso"], Labels::NATIONAL),
+    (&["edrpou"], Labels::NATIONAL),
+    (&["epic"], Labels::NATIONAL),
     (&["fax"], Labels::PHONE),
     (&["fin"], Labels::NRIC),
     (&["fuhrerschein"], Labels::LICENCE),
     (&["fodselsnummer"], Labels::NATIONAL),
     (&["codice", "fiscale"], Labels::NATIONAL),
     (&["firmware"], Labels::VERSION),
+    (&["faxnumber"], Labels::PHONE),
+    (&["fodt"], Labels::BIRTH),
+    (&["fodd"], Labels::BIRTH),
+    (&["fodelsedatum"], Labels::BIRTH),
+    (&["fodselsdato"], Labels::BIRTH),
+    (&["fechanacimiento"], Labels::BIRTH),
+    (&["fuhrerscheinnummer"], Labels::LICENCE),
+    (&["forerkort"], Labels::LICENCE),
+    (&["numero", "fiscal"], Labels::NATIONAL),
+    (&["fodselsnr"], Labels::NATIONAL),
     (&["geboren"], Labels::BIRTH),
     (&["geburtsdatum"], Labels::BIRTH),
     (&["geboortedatum"], Labels::BIRTH),
+    (&["gsm"], Labels::PHONE),
+    (&["geb"], Labels::BIRTH),
+    (&["gebdatum"], Labels::BIRTH),
+    (&["patente", "di", "guida"], Labels::LICENCE),
+    (&["gstin"], Labels::NATIONAL),
+    (&["gst"], Labels::VAT),
     (&["hp"], Labels::PHONE),
     (&["handphone"], Labels::PHONE),
     (&["handy"], Labels::PHONE),
@@ -160,9 +250,13 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["henkilotunnus"], Labels::NATIONAL),
     (&["hetu"], Labels::NATIONAL),
     (&["hkid"], Labels::NATIONAL),
+    (&["handynummer"], Labels::PHONE),
+    (&["hubungi"], Labels::PHONE),
+    (&["homephone"], Labels::PHONE),
+    (&["habilitacao"], Labels::LICENCE),
     (&["tax", "payer", "id"], Labels::SSN),
     (&["taxpayer", "id"], Labels::SSN),
-    (&["itin"], Labels::SSN),
+    (&["itin"], Labels::SSN.or(Labels::NATIONAL)),
     (&["vat", "id"], Labels::VAT),
     (&["ust", "id"], Labels::VAT),
     (&["iva"], Labels::VAT),
@@ -183,10 +277,50 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["ibans"], Labels::IBAN),
     (&["ibannumber"], Labels::IBAN),
     (&["bank", "iban"], Labels::IBAN),
+    (&["nato", "il"], Labels::BIRTH),
+    (&["nata", "il"], Labels::BIRTH),
+    (&["ico"], Labels::NATIONAL),
+    (&["insz"], Labels::NATIONAL),
+    (&["identificacion"], Labels::NATIONAL),
+    (&["identidade"], Labels::NATIONAL),
+    (&["identidad"], Labels::NATIONAL),
+    (&["identite"], Labels::NATIONAL),
+    (&["identita"], Labels::NATIONAL),
+    (&["identiteitskaart"], Labels::NATIONAL),
+    (&["identificatienummer"], Labels::NATIONAL),
+    (&["idcode"], Labels::NATIONAL),
+    (&["identitynumber"], Labels::NATIONAL),
+    (&["identitycard"], Labels::NATIONAL),
+    (&["social", "insurance"], Labels::NATIONAL),
+    (&["kartu", "identitas"], Labels::NATIONAL),
+    (&["irpin"], Labels::NATIONAL),
+    (&["ird"], Labels::NATIONAL),
+    (&["voter", "id"], Labels::NATIONAL),
+    (&["idno"], Labels::NATIONAL),
+    (&["intracommunautaire"], Labels::VAT),
+    (&["account", "id"], Labels::ACCOUNT),
+    (&["prawo", "jazdy"], Labels::LICENCE),
+    (&["jogositvany"], Labels::LICENCE),
+    (&["jmbg"], Labels::NATIONAL),
     (&["ktp"], Labels::NIK),
     (&["asmens", "kodas"], Labels::NATIONAL),
     (&["tc", "kimlik"], Labels::NATIONAL),
     (&["kimlik"], Labels::NATIONAL),
+    (&["kartu"], Labels::CARD),
+    (&["kreditkarte"], Labels::CARD),
+    (&["kartennummer"], Labels::CARD),
+    (&["kreditkort"], Labels::CARD),
+    (&["kaart"], Labels::CARD),
+    (&["kontak"], Labels::PHONE),
+    (&["korkort"], Labels::LICENCE),
+    (&["korekort"], Labels::LICENCE),
+    (&["kennitala"], Labels::NATIONAL),
+    (&["personas", "kods"], Labels::NATIONAL),
+    (&["id", "kort"], Labels::NATIONAL),
+    (&["kdv"], Labels::VAT),
+    (&["kontonummer"], Labels::ACCOUNT),
+    (&["kontonr"], Labels::ACCOUNT),
+    (&["konto"], Labels::ACCOUNT),
     (&["lahir"], Labels::BIRTH),
     (&["driver", "license"], Labels::LICENCE),
     (&["driver", "licence"], Labels::LICENCE),
@@ -197,6 +331,11 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["driving", "license"], Labels::LICENCE),
     (&["driving", "licence"], Labels::LICENCE),
     (&["licensenumber"], Labels::LICENCE),
+    (&["landline"], Labels::PHONE),
+    (&["ne", "le"], Labels::BIRTH),
+    (&["nee", "le"], Labels::BIRTH),
+    (&["licensenum"], Labels::LICENCE),
+    (&["licenseno"], Labels::LICENCE),
     (&["mandiri"], Labels::MANDIRI),
     (&["mobile"], Labels::PHONE),
     (&["mobilenumber"], Labels::PHONE),
@@ -205,6 +344,17 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["moms"], Labels::VAT),
     (&["medicare"], Labels::NATIONAL),
     (&["mykad"], Labels::NATIONAL),
+    (&["mastercard"], Labels::CARD),
+    (&["movil"], Labels::PHONE),
+    (&["mobilnummer"], Labels::PHONE),
+    (&["mobilfunk"], Labels::PHONE),
+    (&["mobiel"], Labels::PHONE),
+    (&["mob"], Labels::PHONE),
+    (&["mobileno"], Labels::PHONE),
+    (&["mobilephone"], Labels::PHONE),
+    (&["mst"], Labels::NATIONAL),
+    (&["mbi"], Labels::NATIONAL),
+    (&["mwst"], Labels::VAT),
     (&["nik"], Labels::NIK),
     (&["noktp"], Labels::NIK),
     (&["npwp"], Labels::NPWP),
@@ -259,7 +409,39 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["tax", "number"], Labels::NATIONAL),
     (&["tax", "no"], Labels::NATIONAL),
     (&["nric"], Labels::NATIONAL),
+    (&["contact", "number"], Labels::PHONE),
+    (&["contact", "no"], Labels::PHONE),
+    (&["nacido"], Labels::BIRTH),
+    (&["nacida"], Labels::BIRTH),
+    (&["nac"], Labels::BIRTH),
+    (&["nascido"], Labels::BIRTH),
+    (&["nascida"], Labels::BIRTH),
+    (&["nascimento"], Labels::BIRTH),
+    (&["narozeni"], Labels::BIRTH),
+    (&["narozen"], Labels::BIRTH),
+    (&["nasterii"], Labels::BIRTH),
+    (&["naissances"], Labels::BIRTH),
+    (&["pass", "number"], Labels::PASSPORT),
+    (&["nit"], Labels::NATIONAL),
+    (&["niss"], Labels::NATIONAL),
+    (&["nip"], Labels::NATIONAL),
+    (&["nin"], Labels::NATIONAL),
+    (&["st", "nr"], Labels::NATIONAL),
+    (&["nationalidentificationnumber"], Labels::NATIONAL),
+    (&["nationalinsurancenumber"], Labels::NATIONAL),
+    (&["nationalidentity"], Labels::NATIONAL),
+    (&["health", "number"], Labels::NATIONAL),
+    (&["nhi"], Labels::NATIONAL),
+    (&["taxpayer", "number"], Labels::NATIONAL),
+    (&["nationalnumber"], Labels::NATIONAL),
+    (&["national", "number"], Labels::NATIONAL),
+    (&["citizen", "number"], Labels::NATIONAL),
+    (&["id", "nummer"], Labels::NATIONAL),
     (&["oib"], Labels::NATIONAL),
+    (&["officephone"], Labels::PHONE),
+    (&["orgnr"], Labels::NATIONAL),
+    (&["organisationsnummer"], Labels::NATIONAL),
+    (&["ohip"], Labels::NATIONAL),
     (&["phone"], Labels::PHONE),
     (&["phones"], Labels::PHONE),
     (&["phonenumber"], Labels::PHONE),
@@ -283,6 +465,25 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["personnummer"], Labels::NATIONAL),
     (&["pps"], Labels::NATIONAL),
     (&["ppsn"], Labels::NATIONAL),
+    (&["pago"], Labels::CARD),
+    (&["portable"], Labels::PHONE),
+    (&["phoneno"], Labels::PHONE),
+    (&["phonenum"], Labels::PHONE),
+    (&["puhelin"], Labels::PHONE),
+    (&["puhelinnumero"], Labels::PHONE),
+    (&["passnummer"], Labels::PASSPORT),
+    (&["paspoortnummer"], Labels::PASSPORT),
+    (&["passaporte"], Labels::PASSPORT),
+    (&["passnr"], Labels::PASSPORT),
+    (&["paszport"], Labels::PASSPORT),
+    (&["paszportu"], Labels::PASSPORT),
+    (&["pasaport"], Labels::PASSPORT),
+    (&["personalausweis"], Labels::NATIONAL),
+    (&["personalausweisnummer"], Labels::NATIONAL),
+    (&["personnr"], Labels::NATIONAL),
+    (&["phn"], Labels::NATIONAL),
+    (&["ptin"], Labels::NATIONAL),
+    (&["pdv"], Labels::VAT),
     (&["rekening"], Labels::ACCOUNT),
     (&["rek"], Labels::ACCOUNT),
     (&["reisepass"], Labels::PASSPORT),
@@ -295,6 +496,18 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["rijksregisternummer"], Labels::NATIONAL),
     (&["rrn"], Labels::NATIONAL),
     (&["release"], Labels::VERSION),
+    (&["reach"], Labels::PHONE),
+    (&["rufnummer"], Labels::PHONE),
+    (&["rodjenja"], Labels::BIRTH),
+    (&["reisepassnummer"], Labels::PASSPORT),
+    (&["reisepassnr"], Labels::PASSPORT),
+    (&["rijbewijsnummer"], Labels::LICENCE),
+    (&["rut"], Labels::NATIONAL),
+    (&["rnc"], Labels::NATIONAL),
+    (&["ruc"], Labels::NATIONAL),
+    (&["rnokpp"], Labels::NATIONAL),
+    (&["regon"], Labels::NATIONAL),
+    (&["rekeningnummer"], Labels::ACCOUNT),
     (&["ssn"], Labels::SSN),
     (&["ssns"], Labels::SSN),
     (&["social", "security"], Labels::SSN),
@@ -310,7 +523,21 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["secu"], Labels::NATIONAL),
     (&["svnr"], Labels::NATIONAL),
     (&["sozialversicherungsnummer"], Labels::NATIONAL),
-    (&["tin"], Labels::SSN),
+    (&["syntymaaika"], Labels::BIRTH),
+    (&["syntynyt"], Labels::BIRTH),
+    (&["szuletesi"], Labels::BIRTH),
+    (&["no", "sim"], Labels::LICENCE),
+    (&["snils"], Labels::NATIONAL),
+    (&["sozialversicherung"], Labels::NATIONAL),
+    (&["steuer"], Labels::NATIONAL),
+    (&["steuernr"], Labels::NATIONAL),
+    (&["stnr"], Labels::NATIONAL),
+    (&["samordningsnummer"], Labels::NATIONAL),
+    (&["sozialversicherungsnr"], Labels::NATIONAL),
+    (&["steuerident"], Labels::NATIONAL),
+    (&["steueridnr"], Labels::NATIONAL),
+    (&["steueridnummer"], Labels::NATIONAL),
+    (&["tin"], Labels::SSN.or(Labels::NATIONAL)),
     (&["telephone"], Labels::PHONE),
     (&["tel"], Labels::PHONE),
     (&["telepon"], Labels::PHONE),
@@ -324,12 +551,34 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["taxid"], Labels::NATIONAL),
     (&["tajszam"], Labels::NATIONAL),
     (&["taj"], Labels::NATIONAL),
+    (&["tarjeta"], Labels::CARD),
+    (&["telefone"], Labels::PHONE),
+    (&["telefonnummer"], Labels::PHONE),
+    (&["telefoonnummer"], Labels::PHONE),
+    (&["telephonenumber"], Labels::PHONE),
+    (&["telefonu"], Labels::PHONE),
+    (&["telefonszam"], Labels::PHONE),
+    (&["tlf"], Labels::PHONE),
+    (&["telefonnr"], Labels::PHONE),
+    (&["telf"], Labels::PHONE),
+    (&["tgllahir"], Labels::BIRTH),
+    (&["tanggallahir"], Labels::BIRTH),
+    (&["y", "tunnus"], Labels::NATIONAL),
+    (&["taxnumber"], Labels::NATIONAL),
+    (&["taxpayeridentificationnumber"], Labels::NATIONAL),
     (&["uidai"], Labels::AADHAAR),
     (&["uid"], Labels::AADHAAR),
     (&["uen"], Labels::UEN),
     (&["ustid"], Labels::VAT),
     (&["ustidnr"], Labels::VAT),
     (&["umsatzsteuer"], Labels::VAT),
+    (&["urodzenia"], Labels::BIRTH),
+    (&["urodzony"], Labels::BIRTH),
+    (&["urodzona"], Labels::BIRTH),
+    (&["utlevel"], Labels::PASSPORT),
+    (&["utr"], Labels::NATIONAL),
+    (&["unp"], Labels::NATIONAL),
+    (&["ust"], Labels::VAT),
     (&["vat"], Labels::VAT),
     (&["vatid"], Labels::VAT),
     (&["vatin"], Labels::VAT),
@@ -339,8 +588,14 @@ const PHRASES: &[(&[&str], Labels)] = &[
     (&["versions"], Labels::VERSION),
     (&["ver"], Labels::VERSION),
     (&["v"], Labels::VERSION),
+    (&["visa"], Labels::CARD),
+    (&["vkn"], Labels::NATIONAL),
+    (&["vatno"], Labels::VAT),
+    (&["vsk"], Labels::VAT),
     (&["whatsapp"], Labels::PHONE),
     (&["wa"], Labels::PHONE),
+    (&["workphone"], Labels::PHONE),
+    (&["ytunnus"], Labels::NATIONAL),
 ];
 
 /// Where the phrases whose last word starts with a letter begin; they are sorted by it.
@@ -415,6 +670,78 @@ pub(super) fn skip_cut_token(text: &[u8], floor: usize, at: usize) -> usize {
     }
 }
 
+/// First bytes of the Latin letters with accents (U+00C0 to U+017F).
+const ACCENTED: std::ops::RangeInclusive<u8> = 0xC3..=0xC5;
+
+/// The letter under the accent of a character in two bytes; `?` for any other.
+pub(super) fn without_accent(first: u8, second: u8) -> u8 {
+    const FIRST: &[u8; 64] = b"aaaaaaaceeeeiiiidnooooo?ouuuuytsaaaaaaaceeeeiiiidnooooo?ouuuuyty";
+    const SECOND: &[u8; 64] = b"aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll";
+    const THIRD: &[u8; 64] = b"lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+    let table = match first {
+        0xC3 => FIRST,
+        0xC4 => SECOND,
+        0xC5 => THIRD,
+        _ => return b'?',
+    };
+    table[usize::from(second & 0x3F)]
+}
+
+/// Whether a word goes on with this byte: a letter, or a part of one with an accent.
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || ACCENTED.contains(&byte) || (0x80..=0xBF).contains(&byte)
+}
+
+/// Labels in scripts that do not set words apart, or that have no letters in common with ASCII.
+const OTHER_SCRIPTS: [(&str, Labels); 46] = [
+    ("\u{51fa}\u{751f}", Labels::BIRTH),
+    ("\u{751f}\u{5e74}\u{6708}\u{65e5}", Labels::BIRTH),
+    ("\u{751f}\u{65e5}", Labels::BIRTH),
+    ("\u{c0dd}\u{b144}\u{c6d4}\u{c77c}", Labels::BIRTH),
+    ("\u{440}\u{43e}\u{436}\u{434}\u{435}\u{43d}\u{438}\u{44f}", Labels::BIRTH),
+    ("\u{8b77}\u{7167}", Labels::PASSPORT),
+    ("\u{62a4}\u{7167}", Labels::PASSPORT),
+    ("\u{65c5}\u{5238}", Labels::PASSPORT),
+    ("\u{30d1}\u{30b9}\u{30dd}\u{30fc}\u{30c8}", Labels::PASSPORT),
+    ("\u{c5ec}\u{ad8c}", Labels::PASSPORT),
+    ("\u{43f}\u{430}\u{441}\u{43f}\u{43e}\u{440}\u{442}", Labels::PASSPORT),
+    ("\u{41f}\u{430}\u{441}\u{43f}\u{43e}\u{440}\u{442}", Labels::PASSPORT),
+    ("\u{96fb}\u{8a71}", Labels::PHONE),
+    ("\u{7535}\u{8bdd}", Labels::PHONE),
+    ("\u{624b}\u{673a}", Labels::PHONE),
+    ("\u{624b}\u{6a5f}", Labels::PHONE),
+    ("\u{643a}\u{5e2f}", Labels::PHONE),
+    ("\u{c804}\u{d654}", Labels::PHONE),
+    ("\u{c5f0}\u{b77d}\u{cc98}", Labels::PHONE),
+    ("\u{442}\u{435}\u{43b}", Labels::PHONE),
+    ("\u{422}\u{435}\u{43b}", Labels::PHONE),
+    ("\u{3c4}\u{3b7}\u{3bb}", Labels::PHONE),
+    ("\u{3a4}\u{3b7}\u{3bb}", Labels::PHONE),
+    ("\u{647}\u{627}\u{62a}\u{641}", Labels::PHONE),
+    ("\u{5d8}\u{5dc}\u{5e4}\u{5d5}\u{5df}", Labels::PHONE),
+    ("\u{e42}\u{e17}\u{e23}", Labels::PHONE),
+    ("\u{8eab}\u{4efd}\u{8bc1}", Labels::NATIONAL),
+    ("\u{8eab}\u{5206}\u{8b49}", Labels::NATIONAL),
+    ("\u{30de}\u{30a4}\u{30ca}\u{30f3}\u{30d0}\u{30fc}", Labels::NATIONAL),
+    ("\u{500b}\u{4eba}\u{756a}\u{53f7}", Labels::NATIONAL),
+    ("\u{c8fc}\u{bbfc}\u{b4f1}\u{b85d}\u{bc88}\u{d638}", Labels::NATIONAL),
+    ("\u{421}\u{41d}\u{418}\u{41b}\u{421}", Labels::NATIONAL),
+    ("\u{418}\u{41d}\u{41d}", Labels::NATIONAL),
+    ("\u{423}\u{41d}\u{41f}", Labels::NATIONAL),
+    ("\u{404}\u{414}\u{420}\u{41f}\u{41e}\u{423}", Labels::NATIONAL),
+    ("\u{415}\u{413}\u{41d}", Labels::NATIONAL),
+    ("\u{391}\u{3a6}\u{39c}", Labels::NATIONAL),
+    ("\u{53e3}\u{5ea7}", Labels::ACCOUNT),
+    ("\u{8d26}\u{53f7}", Labels::ACCOUNT),
+    ("\u{5e33}\u{865f}", Labels::ACCOUNT),
+    ("\u{ba74}\u{d5c8}", Labels::LICENCE),
+    ("\u{514d}\u{8a31}", Labels::LICENCE),
+    ("\u{9a7e}\u{9a76}", Labels::LICENCE),
+    ("\u{5361}\u{53f7}", Labels::CARD),
+    ("\u{4fe1}\u{7528}\u{5361}", Labels::CARD),
+    ("\u{30ab}\u{30fc}\u{30c9}", Labels::CARD),
+];
+
 /// A reader of words that knows which labels the words so far amount to.
 #[derive(Default)]
 struct Reader {
@@ -433,11 +760,22 @@ struct Word {
 impl Word {
     fn new(text: &[u8]) -> Self {
         let mut word = Self::default();
-        if text.len() <= LONGEST_WORD {
-            word.length = text.len();
-            for (lower, byte) in word.bytes.iter_mut().zip(text) {
-                *lower = byte.to_ascii_lowercase();
+        let mut bytes = text;
+        while let [first, rest @ ..] = bytes {
+            bytes = rest;
+            let letter = if first.is_ascii() {
+                first.to_ascii_lowercase()
+            } else if let [second, rest @ ..] = rest {
+                bytes = rest;
+                without_accent(*first, *second)
+            } else {
+                b'?'
+            };
+            if word.length == LONGEST_WORD {
+                return Self::default();
             }
+            word.bytes[word.length] = letter;
+            word.length += 1;
         }
         word
     }
@@ -492,10 +830,18 @@ impl Reader {
     fn text(&mut self, text: &[u8]) {
         let mut at = 0;
         while at < text.len() {
-            if text[at].is_ascii_alphabetic() {
+            if text[at].is_ascii_alphabetic() || ACCENTED.contains(&text[at]) {
                 let end = word_end(text, at);
                 self.word(&text[at..end]);
                 at = end;
+            } else if !text[at].is_ascii() {
+                let label = OTHER_SCRIPTS.iter().find(|(label, _)| text[at..].starts_with(label.as_bytes()));
+                if let Some((label, means)) = label {
+                    self.found = self.found.or(*means);
+                    at += label.len();
+                } else {
+                    at += 1;
+                }
             } else if let Some(length) = token_end(&text[at..]) {
                 self.forget();
                 at += length;
@@ -516,7 +862,7 @@ impl Reader {
 /// The end of the word that starts at `at`: letters up to a change from lower to upper case, or up to the last of
 /// several upper-case letters before a lower-case one (`noRek`, `BCAAccount`).
 fn word_end(text: &[u8], at: usize) -> usize {
-    let letters = text[at..].iter().position(|byte| !byte.is_ascii_alphabetic());
+    let letters = text[at..].iter().position(|byte| !goes_on(*byte));
     let end = letters.map_or(text.len(), |length| at + length);
     for next in at + 1..end {
         if !text[next].is_ascii_uppercase() {

@@ -10,7 +10,8 @@
 //! - A shorter one is media when its own object says so, before or after it: for `data` a `type` of `image` or
 //!   `audio` or a `mimeType` starting with `image/`, `audio/` or `video/`; for `blob` also a `uri` (an embedded
 //!   resource). The scanner marks what it would mask and takes the marks back at the object's end.
-//! - Under any key, a string that as a whole is a `data:` URI with base64 (RFC 2397), such as `icons[].src`.
+//! - Under any key, a string that as a whole is a `data:` URI with base64 (RFC 2397), such as `icons[].src`, unless its
+//!   media type is one of text or has parameters.
 
 use super::limits::{DATA_URI_HEAD_BYTES, MEDIA_PROOF_BYTES};
 
@@ -92,7 +93,19 @@ pub(super) fn is_data_uri(raw: &[u8]) -> bool {
     }
     let head = &raw[..raw.len().min(DATA_URI_HEAD_BYTES)];
     let marker = b";base64,";
-    memchr::memmem::find(head, marker).is_some_and(|at| is_base64(&raw[at + marker.len()..]))
+    memchr::memmem::find(head, marker)
+        .is_some_and(|at| !is_text(&head[5..at]) && is_base64(&raw[at + marker.len()..]))
+}
+
+/// Whether a media type is one of text, or has parameters that may say something.
+fn is_text(kind: &[u8]) -> bool {
+    let kind = kind.strip_suffix(b";charset=utf-8").unwrap_or(kind);
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'+');
+    let named = |name: &[u8]| memchr::memmem::find(kind, name).is_some();
+    kind.starts_with(b"text/")
+        || [&b"json"[..], b"xml", b"csv", b"yaml"].into_iter().any(named) && !named(b"svg")
+        || !kind.iter().all(plain)
+        || kind.iter().filter(|byte| byte.is_ascii_digit()).count() > 4
 }
 
 /// Whether a raw string is base64 by the rule above. Escaped slashes (`\/`, as PHP writes them) and escaped line

@@ -13,6 +13,7 @@
 //!
 //! Pure functions: no actor, no channel, no clock. The time is linear in the length, whatever the bytes are.
 
+mod blocks;
 mod dates;
 pub mod detect;
 mod encoded;
@@ -28,6 +29,7 @@ pub mod limits;
 mod masks;
 mod media;
 mod numbers;
+mod obfuscated;
 pub mod output_schema;
 pub mod port;
 mod scan;
@@ -125,7 +127,7 @@ impl Redactor {
     /// Masks plain text; text that is JSON is masked as JSON.
     pub fn scan_text(&self, text: &str) -> TextScan {
         let glance = lex::glance_at_text(text.as_bytes());
-        if !glance.suspicious() {
+        if !glance.suspicious() && !obfuscated::may_hold(text.as_bytes()) {
             return TextScan::default();
         }
         let mut splices = Vec::new();

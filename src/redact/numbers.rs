@@ -29,7 +29,7 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
     let mut at = from;
     loop {
         at = words::find_digit(text, at)?;
-        if let Some(end) = small_number(text, at) {
+        if let Some(end) = small_number(text, at).or_else(|| digit_of_row(text, at)) {
             at = end;
             continue;
         }
@@ -40,6 +40,19 @@ pub(super) fn next(text: &[u8], from: usize, floor: usize) -> Option<Place> {
         }
         at = end;
     }
+}
+
+/// The end of a digit in a row of single digits (`1 2 3 4`) of which it is not the first: what starts in the row starts
+/// with the first.
+fn digit_of_row(text: &[u8], at: usize) -> Option<usize> {
+    let row = at >= 2
+        && matches!(text[at - 1], b' ' | b'-' | b'.')
+        && text[at - 2].is_ascii_digit()
+        && (at == 2 || !text[at - 3].is_ascii_alphanumeric())
+        && matches!(text.get(at + 1), Some(b' ' | b'-' | b'.'))
+        && text.get(at + 2).is_some_and(u8::is_ascii_digit)
+        && !text.get(at + 3).is_some_and(u8::is_ascii_digit);
+    row.then_some(at + 1)
 }
 
 /// The end of a number of up to five digits that stands alone, as most numbers in prose do: no letter touches it, and
@@ -71,9 +84,10 @@ fn stands_alone(text: &[u8], end: usize, day: bool) -> bool {
         separator if separator == b',' || separates(separator) => {
             let behind = 1 + usize::from(separates(byte(1)));
             let month =
-                || text.get(end + behind..).is_some_and(|rest| super::dates::month_word(rest).is_some());
+                || text.get(end + behind..).is_some_and(|rest| super::dates::month_behind(rest).is_some());
             !(byte(behind).is_ascii_digit() || day && month())
         }
+        0xE5 => !super::dates::is_year_sign(&text[end..]),
         _ => true,
     }
 }
@@ -99,7 +113,9 @@ fn dense_at(text: &[u8], at: usize) -> (bool, usize) {
         }
         end += 1;
     }
-    let dense = count >= MIN_DENSE_DIGITS || names_month(text, at, first_end);
+    let dense = count >= MIN_DENSE_DIGITS
+        || names_month(text, at, first_end)
+        || first_end == at + 4 && super::dates::is_year_sign(&text[first_end..]);
     (dense, digits_end(text, first_end))
 }
 
@@ -117,7 +133,7 @@ fn names_month(text: &[u8], at: usize, end: usize) -> bool {
         [b',' | b'.', b' ', rest @ ..] | [b' ' | b'-' | b'.' | b',', rest @ ..] => rest,
         _ => return false,
     };
-    if super::dates::month_word(behind).is_some() {
+    if super::dates::month_behind(behind).is_some() {
         return true;
     }
     at > 3

@@ -4,17 +4,19 @@
 //! entered by recursion, at most [`limits::MAX_NESTED_TEXTS`](super::limits::MAX_NESTED_TEXTS) levels deep.
 
 use super::Scope;
+use super::blocks::Blocks;
 use super::dates;
 use super::detect::secrets::{self, Secret};
 use super::escape::{WayBack, unescape};
 use super::glance::Glance;
-use super::joined::{LONGEST_PIECE, Piece, Pieces};
+use super::joined::{Around, LONGEST_ENCODED, LONGEST_PIECE, Piece, Pieces};
 use super::keys::KeyBook;
 use super::known::KnownKeys;
 use super::labels::{self, Labels};
 use super::lex::{Lexer, Malformed, Text};
 use super::limits::{LABEL_KEYS, MAX_DEPTH, MAX_DIGITS, MAX_NESTED_TEXTS, MIN_DIGITS};
 use super::media::{self, Claims, Meaning};
+use super::obfuscated;
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
 use std::borrow::Cow;
@@ -58,6 +60,8 @@ pub(super) struct Scanner<'a> {
     /// Neighbours that may be parts of one value.
     pieces: Pieces,
     known_keys: KnownKeys<'a>,
+    /// Texts of content blocks, which a value may go over.
+    blocks: Blocks,
 }
 
 impl<'a> Scanner<'a> {
@@ -80,6 +84,7 @@ impl<'a> Scanner<'a> {
             hits: Vec::new(),
             pieces: Pieces::default(),
             known_keys: KnownKeys::new(),
+            blocks: Blocks::default(),
         }
     }
 
@@ -173,6 +178,10 @@ impl<'a> Scanner<'a> {
         self.end_pieces();
         self.lexer.at += 1;
         let Some(frame) = self.frames.pop() else { return Ok(()) };
+        if !frame.object && !self.blocks.is_idle() && self.blocks.is_at(self.frames.len()) {
+            self.judge_blocks();
+            self.blocks.clear();
+        }
         for (from, to) in frame.claims.taken_back() {
             self.splices[from..to].iter_mut().for_each(|splice| splice.fill = Fill::Kept);
         }
@@ -194,8 +203,18 @@ impl<'a> Scanner<'a> {
         let array = self.frames.last().is_some_and(|frame| !frame.object);
         let key = if array { self.labels() } else { Labels::NONE };
         if let Some(matcher) = self.matcher {
-            self.pieces.judge(self.lexer.bytes, matcher, key, self.splices);
+            let secret = if array { self.secret_of_array(matcher) } else { None };
+            let around = Around { labels: key, secret, array };
+            self.pieces.judge(self.lexer.bytes, matcher, around, self.splices);
         }
+    }
+
+    /// What the key of an array calls its elements, if that is a secret.
+    fn secret_of_array(&self, matcher: &Matcher) -> Option<(Secret, u8)> {
+        let around = self.frames.get(self.frames.len().checked_sub(2)?)?;
+        let key = around.key?;
+        let secret = secrets::kind_of_name(&self.lexer.bytes[key.start..key.end])?;
+        Some((secret, matcher.secret_row(secret)?))
     }
 
     fn key(&mut self) -> Result<(), Malformed> {
@@ -267,7 +286,7 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), Malformed> {
         let text = self.lexer.string()?;
         let raw = &self.lexer.bytes[text.start..text.end];
-        let suspicious = text.glance.suspicious();
+        let suspicious = text.glance.suspicious() || self.matcher.is_some() && obfuscated::may_hold(raw);
         let mut meaning = Meaning::Plain;
         if let Some(frame) = self.frames.last_mut()
             && frame.object
@@ -292,6 +311,9 @@ impl<'a> Scanner<'a> {
                 self.mask_string(matcher, text, meaning);
             }
         }
+        if self.is_block() {
+            self.block(text, self.splices.len() == masked);
+        }
         if self.splices.len() == masked && self.is_piece(text) {
             let telling = text.glance.telling();
             self.pieces.push(Piece { start: text.start, end: text.end, number: false, telling });
@@ -303,10 +325,48 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Whether the string that was just read is the `text` of an object in an array.
+    fn is_block(&self) -> bool {
+        let [.., around, frame] = &self.frames[..] else { return false };
+        !around.object && frame.key.is_some_and(|key| &self.lexer.bytes[key.start..key.end] == b"text")
+    }
+
+    fn block(&mut self, text: Text, plain: bool) {
+        if !plain || text.escaped || self.matcher.is_none() {
+            self.judge_blocks();
+            self.blocks.clear();
+            return;
+        }
+        self.blocks.push((text.start, text.end), self.frames.len() - 2, self.splices.len());
+        if self.blocks.is_full() {
+            self.judge_blocks();
+        }
+    }
+
+    fn judge_blocks(&mut self) {
+        if let Some(matcher) = self.matcher {
+            self.blocks.judge(self.lexer.bytes, matcher, self.splices);
+        }
+    }
+
     /// Whether a string may be part of a value that its neighbours continue. Of an object only what holds digits is.
     fn is_piece(&self, text: Text) -> bool {
-        let short = !text.escaped && (1..=LONGEST_PIECE).contains(&(text.end - text.start));
-        short && self.frames.last().is_some_and(|frame| !frame.object || text.glance.telling())
+        let length = text.end - text.start;
+        if text.escaped || length == 0 || length > LONGEST_ENCODED {
+            return false;
+        }
+        let Some(frame) = self.frames.last() else { return false };
+        if frame.object {
+            // Parts of one value have numbered names.
+            let numbered = frame
+                .key
+                .is_some_and(|key| self.lexer.bytes[key.end - 1].is_ascii_digit() && key.end > key.start);
+            return length <= LONGEST_PIECE && (text.glance.telling() || numbered);
+        }
+        length <= LONGEST_PIECE
+            || self.lexer.bytes[text.start..text.end]
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'))
     }
 
     fn mask_string(&mut self, matcher: &Matcher, text: Text, meaning: Meaning) {
@@ -430,7 +490,9 @@ impl Site<'_> {
     pub(super) fn mask(&self, text: &[u8], hits: &mut Vec<Hit>, splices: &mut Vec<Splice>) -> bool {
         let from = splices.len();
         if self.level < MAX_NESTED_TEXTS && looks_like_json(text) {
-            let mut inner = Scanner::new(text, Some(self.matcher), self.scope, splices);
+            // A schema's bounds stand in the schema itself; numbers in a description that is JSON are data.
+            let scope = Scope { numbers: true, ..self.scope };
+            let mut inner = Scanner::new(text, Some(self.matcher), scope, splices);
             inner.level = self.level + 1;
             inner.outer = self.key;
             if inner.values().is_ok() {
@@ -468,12 +530,17 @@ fn lift(splices: &mut [Splice], raw: &[u8], text: Text) {
     }
 }
 
-/// Whether it is worth trying: the text starts and ends like an array or object.
+/// Whether it is worth trying: the text starts and ends like an array or object, or like a string that holds one.
 fn looks_like_json(text: &[u8]) -> bool {
     let is_space = |byte: &&u8| matches!(**byte, b' ' | b'\n' | b'\r' | b'\t');
     let first = text.iter().find(|byte| !is_space(byte));
     let last = text.iter().rev().find(|byte| !is_space(byte));
-    matches!((first, last), (Some(b'{' | b'['), Some(b'}' | b']')))
+    match (first, last) {
+        (Some(b'{' | b'['), Some(b'}' | b']')) => true,
+        // A string of JSON with JSON in it.
+        (Some(b'"'), Some(b'"')) => memchr::memmem::find(text, b"\\\"").is_some(),
+        _ => false,
+    }
 }
 
 /// The digits of a number that is whole though it is not written so: `3174012501990001.0`, as tables with a missing

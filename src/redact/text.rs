@@ -10,7 +10,7 @@ use super::glance::Glance;
 use super::labels::Labels;
 use super::numbers::{self, Place};
 use super::window::{Groups, Span, Surroundings};
-use super::{dates, encoded, fold};
+use super::{dates, encoded, fold, obfuscated};
 
 /// One match in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Matcher {
 
     /// Puts the matches in a text that was joined from pieces into `hits`: without the loose rule for cards.
     pub(super) fn find_joined(&self, text: &[u8], key: Labels, hits: &mut Vec<Hit>) {
-        let how = How { glance: Glance::ALL, levels: 0, card_match: CardMatch::Precise };
+        let how = How { glance: Glance::ALL, levels: 1, card_match: CardMatch::Precise };
         self.find_plain(text, key, how, hits);
     }
 
@@ -107,6 +107,13 @@ impl Matcher {
             }
             if levels > 0 {
                 encoded::find(self, text, key, levels, &mut spans);
+            }
+        }
+        if let Some(&row) = self.at_rows.first() {
+            let addresses = obfuscated::find(text);
+            if !addresses.is_empty() {
+                spans.extend(addresses.into_iter().map(|span| hit(span, row)));
+                spans.sort_by_key(|hit| hit.start);
             }
         }
         let mut settled =

@@ -1,11 +1,14 @@
 //! Payment card numbers: by the documented loose rule, or by sum and issuer.
 
 use super::{CardMatch, DigitQuestion, checksums, opaque};
+use crate::redact::labels::Labels;
 use crate::redact::limits::MAX_DIGITS;
 use crate::redact::window::{Candidate, Span};
 
 /// Fewest digits of a card number.
 const MIN_CARD_DIGITS: usize = 13;
+/// Fewest digits beside a label: Maestro's numbers may have twelve.
+const SHORTEST_LABELLED: usize = 12;
 
 /// Bounds of number types that programs and schemas are full of: 2^53 - 1, 2^53, 2^63 - 1, 2^63.
 const TYPE_BOUNDS: [&[u8]; 4] =
@@ -27,7 +30,7 @@ const PRINTED: [&[u8]; 11] = [
 ];
 
 /// Issuer networks: first and last prefix, digits of the prefix, fewest and most digits of the number.
-const ISSUERS: [(u32, u32, usize, usize, usize); 22] = [
+const ISSUERS: &[(u32, u32, usize, usize, usize)] = &[
     (4, 4, 1, 13, 19),
     (51, 55, 2, 16, 16),
     (2221, 2720, 4, 16, 16),
@@ -39,16 +42,24 @@ const ISSUERS: [(u32, u32, usize, usize, usize); 22] = [
     (300, 305, 3, 14, 19),
     (36, 36, 2, 14, 19),
     (38, 39, 2, 14, 19),
-    (3528, 3589, 4, 16, 19),
+    (35, 35, 2, 16, 16),
+    (2131, 2131, 4, 15, 15),
+    (1800, 1800, 4, 15, 15),
+    (506, 509, 3, 16, 16),
+    (637, 639, 3, 16, 16),
+    (9792, 9792, 4, 16, 16),
     (62, 62, 2, 16, 19),
     (81, 82, 2, 16, 16),
     (508, 508, 3, 16, 16),
     (60, 60, 2, 16, 16),
     (2200, 2204, 4, 16, 19),
+    (50, 50, 2, 16, 16),
+    (56, 58, 2, 16, 16),
     (5018, 5020, 4, 13, 19),
     (5038, 5038, 4, 13, 19),
     (5893, 5893, 4, 13, 19),
     (6304, 6304, 4, 13, 19),
+    (6390, 6390, 4, 13, 19),
     (6759, 6763, 4, 13, 19),
 ];
 
@@ -82,6 +93,22 @@ pub(super) fn card(question: &DigitQuestion<'_>) -> Option<Span> {
         CardMatch::Loose => sure.or(longest),
         CardMatch::Precise => sure,
     }
+}
+
+/// What a label calls a card: 12 to 19 digits with a valid sum, of whatever issuer.
+pub(super) fn labelled(question: &DigitQuestion<'_>) -> Option<Span> {
+    let around = question.around;
+    if !question.labels(around.start).meets(Labels::CARD) {
+        return None;
+    }
+    let fits = |candidate: &Candidate<'_>| {
+        (SHORTEST_LABELLED..=MAX_DIGITS).contains(&candidate.total())
+            && (candidate.lengths().len() == 1 || is_printed(candidate) || is_groupable(candidate))
+            && checksums::luhn(candidate.digits())
+            && !candidate.digits().iter().all(|digit| *digit == b'0')
+    };
+    let span = question.groups.candidates().rev().find(fits)?.span();
+    (!around.is_fraction() && !opaque::in_hexadecimal(around, span)).then_some(span)
 }
 
 /// Whether groups that no card is printed in may still belong to one number: several of at least two digits, none of

@@ -1,6 +1,7 @@
 //! International bank account numbers (ISO 13616): country, length and MOD 97-10; in one piece or in groups, in any case.
 
 use super::{WordQuestion, checksums};
+use crate::redact::labels::Labels;
 use crate::redact::window::Span;
 
 const LONGEST: usize = 34;
@@ -94,27 +95,119 @@ const COUNTRIES: [(&[u8; 2], usize); 84] = [
 ];
 
 /// Countries added to the register later, or outside the alphabet's order above.
-const MORE_COUNTRIES: [(&[u8; 2], usize); 4] = [(b"UA", 29), (b"VA", 22), (b"VG", 24), (b"XK", 20)];
+const MORE_COUNTRIES: &[(&[u8; 2], usize)] = &[
+    (b"UA", 29),
+    (b"VA", 22),
+    (b"VG", 24),
+    (b"XK", 20),
+    (b"YE", 30),
+    (b"AX", 18),
+    (b"GG", 22),
+    (b"IM", 22),
+    (b"JE", 22),
+    // The territories of France have its form.
+    (b"BL", 27),
+    (b"GF", 27),
+    (b"GP", 27),
+    (b"MF", 27),
+    (b"MQ", 27),
+    (b"NC", 27),
+    (b"PF", 27),
+    (b"PM", 27),
+    (b"RE", 27),
+    (b"TF", 27),
+    (b"WF", 27),
+    (b"YT", 27),
+    // Countries that use the form without being in the register.
+    (b"AO", 25),
+    (b"BF", 28),
+    (b"BJ", 28),
+    (b"CF", 27),
+    (b"CG", 27),
+    (b"CI", 28),
+    (b"CM", 27),
+    (b"CV", 25),
+    (b"DZ", 26),
+    (b"GA", 27),
+    (b"GQ", 27),
+    (b"GW", 25),
+    (b"IR", 26),
+    (b"KM", 27),
+    (b"MA", 28),
+    (b"MG", 27),
+    (b"ML", 28),
+    (b"MZ", 25),
+    (b"NE", 28),
+    (b"SN", 28),
+    (b"TD", 27),
+    (b"TG", 28),
+];
 
-/// An IBAN.
+/// Shortest number of a country that is not in the list, and of one that nothing but its sum speaks for.
+const SHORTEST: usize = 15;
+const SHORTEST_UNLISTED: usize = 16;
+
+/// Characters of a number in one piece or in groups, in upper case; where each group ends.
+struct Read {
+    characters: [u8; LONGEST],
+    /// Offset behind a group, and how many characters stand before it.
+    ends: [(usize, usize); LONGEST],
+    groups: usize,
+}
+
+impl Read {
+    fn new(text: &[u8]) -> Self {
+        let mut read = Self { characters: [0; LONGEST], ends: [(0, 0); LONGEST], groups: 0 };
+        let (mut count, mut at) = (0, 0);
+        while let Some(&byte) = text.get(at) {
+            if byte.is_ascii_alphanumeric() {
+                if count == LONGEST {
+                    break;
+                }
+                read.characters[count] = byte.to_ascii_uppercase();
+                count += 1;
+            } else if !(matches!(byte, b' ' | b'-' | b'.') && at > 0 && text[at - 1].is_ascii_alphanumeric())
+            {
+                break;
+            }
+            at += 1;
+            if !text.get(at).is_some_and(u8::is_ascii_alphanumeric) && byte.is_ascii_alphanumeric() {
+                read.ends[read.groups] = (at, count);
+                read.groups += 1;
+            }
+        }
+        read
+    }
+}
+
+/// An IBAN: of a country of the register with its length, or of any other with more characters; with the right sum, or
+/// beside its label.
 pub(super) fn iban(question: &WordQuestion<'_>) -> Option<Span> {
     let around = question.around;
     let text = &around.text[around.start..];
-    let country = [text.first()?.to_ascii_uppercase(), text.get(1)?.to_ascii_uppercase()];
-    let (_, length) = COUNTRIES.iter().chain(&MORE_COUNTRIES).find(|(code, _)| **code == country)?;
-    let mut characters = [0; LONGEST];
-    let (mut count, mut at) = (0, 0);
-    while count < *length {
-        let byte = *text.get(at)?;
-        if byte.is_ascii_alphanumeric() {
-            characters[count] = byte.to_ascii_uppercase();
-            count += 1;
-        } else if !(matches!(byte, b' ' | b'-' | b'.') && text[at - 1].is_ascii_alphanumeric()) {
-            return None;
-        }
-        at += 1;
+    let [first, second, third, fourth, ..] = text else { return None };
+    let headed = first.is_ascii_alphabetic()
+        && second.is_ascii_alphabetic()
+        && third.is_ascii_digit()
+        && (fourth.is_ascii_digit() || matches!(fourth, b' ' | b'-'));
+    if !headed {
+        return None;
     }
-    let whole = !text.get(at).is_some_and(u8::is_ascii_alphanumeric);
-    (whole && checksums::iban(&characters[..count]))
-        .then_some(Span { start: around.start, end: around.start + at })
+    let read = Read::new(text);
+    let country = &read.characters[..2];
+    let listed = COUNTRIES.iter().chain(MORE_COUNTRIES).find(|(code, _)| *code == country);
+    let span = |end: usize| Span { start: around.start, end: around.start + end };
+    let ends = read.ends[..read.groups].iter();
+    let summed = |count: usize| checksums::iban(&read.characters[..count]);
+    if let Some((_, length)) = listed
+        && let Some((end, count)) = ends.clone().find(|(_, count)| count == length)
+        && (summed(*count) || question.labels(around.start + end).meets(Labels::IBAN))
+    {
+        return Some(span(*end));
+    }
+    let (end, count) = ends.rev().find(|(_, count)| *count >= SHORTEST && summed(*count))?;
+    let digits = read.characters[..*count].iter().filter(|byte| byte.is_ascii_digit()).count();
+    let capital = !text[..*end].iter().any(u8::is_ascii_lowercase);
+    let sure = *count >= SHORTEST_UNLISTED && capital && digits * 2 > *count;
+    (sure || question.labels(around.start + end).meets(Labels::IBAN)).then_some(span(*end))
 }

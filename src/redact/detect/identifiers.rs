@@ -2,7 +2,7 @@
 //! countries, each with its check character where it has one.
 
 use super::WordQuestion;
-use super::checksums::{luhn, number, value, weighted};
+use super::checksums::{number, value, weighted};
 use super::national::china_check;
 use crate::redact::dates;
 use crate::redact::labels::Labels;
@@ -39,7 +39,7 @@ impl Word {
 }
 
 /// Whether the text has the shape: `A` a letter, `9` a digit, `*` either, anything else itself.
-fn is_shaped(text: &[u8], shape: &[u8]) -> bool {
+pub(super) fn is_shaped(text: &[u8], shape: &[u8]) -> bool {
     text.len() == shape.len()
         && text.iter().zip(shape).all(|(byte, sign)| match sign {
             b'A' => byte.is_ascii_uppercase(),
@@ -105,10 +105,10 @@ pub(super) fn uen(question: &WordQuestion<'_>) -> Option<Span> {
 }
 
 /// A shape with its check; `sure` when it needs no label.
-struct Shape {
-    shape: &'static [u8],
-    check: fn(&[u8]) -> bool,
-    sure: bool,
+pub(super) struct Shape {
+    pub(super) shape: &'static [u8],
+    pub(super) check: fn(&[u8]) -> bool,
+    pub(super) sure: bool,
 }
 
 const SHAPES: [Shape; 12] = [
@@ -150,11 +150,11 @@ pub(super) fn national(question: &WordQuestion<'_>) -> Option<Span> {
 
 const SPAIN: &[u8; 23] = b"TRWAGMYFPDXBNJZSQVHLCKE";
 
-fn spain(text: &[u8]) -> bool {
+pub(super) fn spain(text: &[u8]) -> bool {
     SPAIN[(number(&text[..8]) % 23) as usize] == text[8]
 }
 
-fn spain_foreign(text: &[u8]) -> bool {
+pub(super) fn spain_foreign(text: &[u8]) -> bool {
     let first = match text[0] {
         b'X' => 0,
         b'Y' => 10_000_000,
@@ -177,7 +177,7 @@ fn italy(text: &[u8]) -> bool {
     b"ABCDEHLMPRST".contains(&text[8]) && u32::from(text[15] - b'A') == sum % 26
 }
 
-fn ireland(text: &[u8]) -> bool {
+pub(super) fn ireland(text: &[u8]) -> bool {
     let extra = text.get(8).map_or(0, |letter| u32::from(letter - b'@') * 9);
     let rest = (weighted(&text[..7], &[8, 7, 6, 5, 4, 3, 2]) + extra) % 23;
     b"WABCDEFGHIJKLMNOPQRSTUV"[rest as usize] == text[7]
@@ -252,167 +252,4 @@ fn is_finnish(text: &[u8]) -> bool {
     let rest = (number(&text[..6]) * 1000 + number(&text[7..10])) % 31;
     dates::exists(two(text, 4), two(text, 2), two(text, 0))
         && b"0123456789ABCDEFHJKLMNPRSTUVWXY"[rest as usize] == text[10]
-}
-
-/// A value-added tax number of the European Union: country, shape and check digit; beside a label without check.
-pub(super) fn vat(question: &WordQuestion<'_>) -> Option<Span> {
-    let word = Word::read(question)?;
-    let text = word.text();
-    let row = VAT.iter().find(|row| is_shaped(text, row.shape))?;
-    ((row.check)(&text[2..]) && word.capital || question.labels(word.span.end).meets(Labels::VAT))
-        .then_some(word.span)
-}
-
-const VAT: [Shape; 34] = [
-    Shape { shape: b"ATU99999999", check: austria_vat, sure: true },
-    Shape { shape: b"BE0999999999", check: belgium_vat, sure: true },
-    Shape { shape: b"BE1999999999", check: belgium_vat, sure: true },
-    Shape { shape: b"BG999999999", check: never, sure: false },
-    Shape { shape: b"BG9999999999", check: never, sure: false },
-    Shape { shape: b"CY99999999A", check: never, sure: false },
-    Shape { shape: b"CZ99999999", check: czech_vat, sure: true },
-    Shape { shape: b"DE999999999", check: super::checksums::mod_11_10, sure: true },
-    Shape { shape: b"DK99999999", check: denmark_vat, sure: true },
-    Shape { shape: b"EE999999999", check: estonia_vat, sure: true },
-    Shape { shape: b"EL999999999", check: greece_vat, sure: true },
-    Shape { shape: b"ES*9999999*", check: spain_vat, sure: true },
-    Shape { shape: b"FI99999999", check: finland_vat, sure: true },
-    Shape { shape: b"FR**999999999", check: france_vat, sure: true },
-    Shape { shape: b"GB999999999", check: britain_vat, sure: true },
-    Shape { shape: b"HR99999999999", check: super::checksums::mod_11_10, sure: true },
-    Shape { shape: b"HU99999999", check: hungary_vat, sure: true },
-    Shape { shape: b"IE9999999A", check: ireland, sure: true },
-    Shape { shape: b"IE9999999AA", check: ireland, sure: true },
-    Shape { shape: b"IE9A99999A", check: never, sure: false },
-    Shape { shape: b"IT99999999999", check: luhn, sure: true },
-    Shape { shape: b"LT999999999", check: never, sure: false },
-    Shape { shape: b"LT999999999999", check: never, sure: false },
-    Shape { shape: b"LU99999999", check: luxembourg_vat, sure: true },
-    Shape { shape: b"LV99999999999", check: never, sure: false },
-    Shape { shape: b"MT99999999", check: malta_vat, sure: true },
-    Shape { shape: b"NL999999999B99", check: netherlands_vat, sure: true },
-    Shape { shape: b"PL9999999999", check: poland_vat, sure: true },
-    Shape { shape: b"PT999999999", check: portugal_vat, sure: true },
-    Shape { shape: b"RO9999999999", check: romania_vat, sure: true },
-    Shape { shape: b"RO99999999", check: romania_vat, sure: true },
-    Shape { shape: b"SE999999999901", check: sweden_vat, sure: true },
-    Shape { shape: b"SI99999999", check: slovenia_vat, sure: true },
-    Shape { shape: b"SK9999999999", check: slovakia_vat, sure: true },
-];
-
-fn never(_: &[u8]) -> bool {
-    false
-}
-
-/// 11 less the weighted sum's rest; 10 and 11 read as 0.
-fn mod_11(digits: &[u8], weights: &[u32]) -> bool {
-    let check = 11 - weighted(digits, weights) % 11;
-    digits.get(weights.len()).is_some_and(|digit| value(*digit) == if check > 9 { 0 } else { check })
-}
-
-fn austria_vat(text: &[u8]) -> bool {
-    let sum: u32 = text[1..8]
-        .iter()
-        .enumerate()
-        .map(|(index, digit)| {
-            let doubled = value(*digit) * if index % 2 == 1 { 2 } else { 1 };
-            doubled / 10 + doubled % 10
-        })
-        .sum();
-    (10 - (sum + 4) % 10) % 10 == value(text[8])
-}
-
-fn belgium_vat(text: &[u8]) -> bool {
-    97 - number(&text[..8]) % 97 == number(&text[8..])
-}
-
-fn czech_vat(text: &[u8]) -> bool {
-    let check = 11 - weighted(text, &[8, 7, 6, 5, 4, 3, 2]) % 11;
-    value(text[7]) == check % 10
-}
-
-fn denmark_vat(text: &[u8]) -> bool {
-    weighted(text, &[2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
-}
-
-fn estonia_vat(text: &[u8]) -> bool {
-    weighted(text, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
-}
-
-fn greece_vat(text: &[u8]) -> bool {
-    weighted(text, &[256, 128, 64, 32, 16, 8, 4, 2]) % 11 % 10 == value(text[8])
-}
-
-fn spain_vat(text: &[u8]) -> bool {
-    if text[0].is_ascii_digit() {
-        return text[8].is_ascii_uppercase() && spain(text);
-    }
-    if spain_foreign(text) {
-        return true;
-    }
-    let odd: u32 =
-        text[1..8].iter().step_by(2).map(|digit| value(*digit) * 2 / 10 + value(*digit) * 2 % 10).sum();
-    let even: u32 = text[2..8].iter().step_by(2).map(|digit| value(*digit)).sum();
-    let check = (10 - (odd + even) % 10) % 10;
-    value(text[8]) == check || b"JABCDEFGHI"[check as usize] == text[8]
-}
-
-fn finland_vat(text: &[u8]) -> bool {
-    weighted(text, &[7, 9, 10, 5, 8, 4, 2, 1]).is_multiple_of(11)
-}
-
-fn france_vat(text: &[u8]) -> bool {
-    let siren = number(&text[2..]);
-    text[..2].iter().all(u8::is_ascii_digit) && number(&text[..2]) == (12 + 3 * (siren % 97)) % 97
-}
-
-fn britain_vat(text: &[u8]) -> bool {
-    let sum = u64::from(weighted(text, &[8, 7, 6, 5, 4, 3, 2])) + number(&text[7..]);
-    sum.is_multiple_of(97) || (sum + 55).is_multiple_of(97)
-}
-
-fn hungary_vat(text: &[u8]) -> bool {
-    weighted(text, &[9, 7, 3, 1, 9, 7, 3, 1]).is_multiple_of(10)
-}
-
-fn luxembourg_vat(text: &[u8]) -> bool {
-    number(&text[..6]) % 89 == number(&text[6..])
-}
-
-fn malta_vat(text: &[u8]) -> bool {
-    let check = 37 - u64::from(weighted(text, &[3, 4, 6, 7, 8, 9])) % 37;
-    check == number(&text[6..])
-}
-
-fn netherlands_vat(text: &[u8]) -> bool {
-    weighted(text, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11 == value(text[8]) || {
-        let joined = [b"2321", &text[..9], b"11", &text[10..]].concat();
-        joined.iter().fold(0, |rest, digit| (rest * 10 + value(*digit)) % 97) == 1
-    }
-}
-
-fn poland_vat(text: &[u8]) -> bool {
-    weighted(text, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == value(text[9])
-}
-
-fn portugal_vat(text: &[u8]) -> bool {
-    mod_11(text, &[9, 8, 7, 6, 5, 4, 3, 2])
-}
-
-fn romania_vat(text: &[u8]) -> bool {
-    let weights = [7, 5, 3, 2, 1, 7, 5, 3, 2];
-    let body = &text[..text.len() - 1];
-    weighted(body, &weights[weights.len() - body.len()..]) * 10 % 11 % 10 == value(text[text.len() - 1])
-}
-
-fn sweden_vat(text: &[u8]) -> bool {
-    luhn(&text[..10])
-}
-
-fn slovenia_vat(text: &[u8]) -> bool {
-    mod_11(text, &[8, 7, 6, 5, 4, 3, 2])
-}
-
-fn slovakia_vat(text: &[u8]) -> bool {
-    number(text).is_multiple_of(11)
 }

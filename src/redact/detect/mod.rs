@@ -13,10 +13,12 @@ mod email;
 mod iban;
 mod identifiers;
 mod indonesia;
+mod labelled;
 mod national;
 mod opaque;
 mod phone;
 pub(super) mod secrets;
+mod vat;
 
 use super::labels::Labels;
 use super::window::{Groups, Span, Surroundings};
@@ -131,6 +133,7 @@ const fn off(
 
 /// All detectors. Of matches that start at the same place the longest wins, of equally long ones the first row.
 pub const DETECTORS: &[Detector] = &[
+    on("card", "[REDACTED:card]", "sys_pii_credit_card", Judge::Digits(12, card::labelled), Labels::CARD),
     on("nik", "[REDACTED:nik]", "sys_pii_indonesia_nik", Judge::Digits(16, indonesia::nik), Labels::NIK),
     on("npwp", "[REDACTED:npwp]", "sys_pii_indonesia_npwp", Judge::Digits(15, indonesia::npwp), Labels::NPWP),
     on(
@@ -149,7 +152,7 @@ pub const DETECTORS: &[Detector] = &[
     ),
     on("email", "[REDACTED:email]", "sys_pii_email", Judge::AtSign(email::email), Labels::NONE),
     on("ssn", "[REDACTED:ssn]", "sys_pii_ssn", Judge::Digits(9, american::ssn), Labels::SSN),
-    on("iban", "[REDACTED:iban]", "sys_pii_iban", Judge::Word(iban::iban), Labels::NONE),
+    on("iban", "[REDACTED:iban]", "sys_pii_iban", Judge::Word(iban::iban), Labels::IBAN),
     on(
         "bank_account",
         "[REDACTED:bank_account]",
@@ -218,7 +221,45 @@ pub const DETECTORS: &[Detector] = &[
         Judge::Digits(6, identifiers::birth_number),
         Labels::NONE,
     ),
-    on("vat", "[REDACTED:vat]", "sys_pii_eu_vat", Judge::Word(identifiers::vat), Labels::VAT),
+    on("vat", "[REDACTED:vat]", "sys_pii_eu_vat", Judge::Word(vat::word), Labels::VAT),
+    on("vat", "[REDACTED:vat]", "sys_pii_eu_vat", Judge::Digits(7, vat::spaced), Labels::VAT),
+    on("vat", "[REDACTED:vat]", "sys_pii_eu_vat", Judge::Word(labelled::vat_word), Labels::VAT),
+    on("vat", "[REDACTED:vat]", "sys_pii_eu_vat", Judge::Digits(0, labelled::vat_digits), Labels::VAT),
+    on(
+        "national_id",
+        "[REDACTED:national_id]",
+        "sys_pii_national_id",
+        Judge::Word(labelled::national_word),
+        Labels::NATIONAL,
+    ),
+    on(
+        "national_id",
+        "[REDACTED:national_id]",
+        "sys_pii_national_id",
+        Judge::Digits(0, labelled::national_digits),
+        Labels::NATIONAL,
+    ),
+    on(
+        "national_id",
+        "[REDACTED:national_id]",
+        "sys_pii_national_id",
+        Judge::Digits(6, labelled::pairs),
+        Labels::NATIONAL,
+    ),
+    on(
+        "bank_account",
+        "[REDACTED:bank_account]",
+        "sys_pii_bank_account",
+        Judge::Word(labelled::account_word),
+        Labels::ACCOUNT,
+    ),
+    on(
+        "bank_account",
+        "[REDACTED:bank_account]",
+        "sys_pii_bank_account",
+        Judge::Digits(0, labelled::account_digits),
+        Labels::ACCOUNT,
+    ),
     on("phone", "[REDACTED:phone]", "sys_pii_phone", Judge::Digits(1, phone::phone), Labels::PHONE),
     off(
         "ip_address",
@@ -338,6 +379,13 @@ pub const DETECTORS: &[Detector] = &[
         "[REDACTED:api_key]",
         "sys_sensitive_api_key",
         Judge::Secret(secrets::Secret::ApiKey),
+        Labels::NONE,
+    ),
+    on(
+        "api_key",
+        "[REDACTED:api_key]",
+        "sys_sensitive_api_key",
+        Judge::Secret(secrets::Secret::Key),
         Labels::NONE,
     ),
     on(

@@ -6,6 +6,8 @@ use crate::redact::dates;
 use crate::redact::labels::Labels;
 use crate::redact::window::{Span, Surroundings};
 
+/// Fewest digits of a number beside a label: six in the Faroe Islands and Greenland.
+const FEWEST_LABELLED: usize = 6;
 /// Most digits (ITU-T E.164).
 const MAX_PHONE_DIGITS: usize = 15;
 
@@ -134,7 +136,8 @@ pub(super) fn phone(question: &DigitQuestion<'_>) -> Option<Span> {
     } else {
         structured(around, &read)
     };
-    let end = end.or_else(|| if plus { None } else { labelled(question, &read) })?;
+    let end = end.or_else(|| if plus { whole(&read) } else { labelled(question, &read) })?;
+    let end = with_extension(around.text, end);
     let bracket = around.before(1) == Some(b'(') && around.text[around.start..end].contains(&b')');
     let span = Span { start: around.start, end };
     let free = !opaque::in_identifier(around, span) && !opaque::in_hexadecimal(around, span);
@@ -157,6 +160,38 @@ fn international(read: &Digits, digits: &[u8]) -> Option<usize> {
         (skipped + least..=skipped + most).contains(&total)
     };
     (1..=read.count).rev().find(fits).map(|count| read.prefix(count).0)
+}
+
+/// The end of a number with a `+` that fits no plan: all of its groups, if they have the digits of a number.
+fn whole(read: &Digits) -> Option<usize> {
+    let (end, total) = read.prefix(read.count);
+    (8..=MAX_PHONE_DIGITS).contains(&total).then_some(end)
+}
+
+/// The end with an extension behind it: `x232`, ` ext. 12`.
+fn with_extension(text: &[u8], end: usize) -> usize {
+    let rest = &text[end..];
+    let spaces = usize::from(rest.first() == Some(&b' '));
+    let word = [&b"extension "[..], b"ext. ", b"ext.", b"ext ", b"ext", b"x"].into_iter().find(|word| {
+        rest.get(spaces..spaces + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word))
+    });
+    let Some(word) = word else { return end };
+    let at = spaces + word.len();
+    let digits = rest[at..].iter().take(7).take_while(|byte| byte.is_ascii_digit()).count();
+    let ends = !rest.get(at + digits).is_some_and(u8::is_ascii_alphanumeric);
+    if (1..=6).contains(&digits) && ends { end + at + digits } else { end }
+}
+
+/// Whether the groups are those of a number with the trunk prefix: `056 590 36 33`, `0171-234 56 78`. Dates and rows
+/// of small numbers have less digits, or a zero behind the first.
+fn has_trunk_prefix(digits: &[u8], lengths: &[usize]) -> bool {
+    digits.len() >= 10
+        && digits.len() <= 11
+        && digits[0] == b'0'
+        && digits[1] != b'0'
+        && lengths.len() >= 3
+        && lengths[0] >= 3
+        && lengths.iter().all(|length| (2..=5).contains(length))
 }
 
 /// The end of a number in the groups of a national plan.
@@ -184,7 +219,7 @@ fn structured(around: &Surroundings<'_>, read: &Digits) -> Option<usize> {
             [5, 6, ..] if count == 2 => digits.starts_with(b"07") && signs[0] == b' ',
             [3, 4, 4, ..] if count == 3 => digits.starts_with(b"02") && even,
             [4, 3, 4, ..] if count == 3 => digits.starts_with(b"01") && even && signs[0] == b' ',
-            _ => false,
+            _ => even && has_trunk_prefix(digits, &lengths[..count]),
         };
         if national && (bracket || signs.iter().all(|sign| matches!(sign, b' ' | b'-' | b'.' | b')'))) {
             return Some(end);
@@ -201,24 +236,26 @@ fn is_north_american(digits: &[u8]) -> bool {
         && !digits.iter().all(|digit| *digit == digits[0])
 }
 
-/// The end of seven to fifteen digits that a label calls a telephone number.
+/// The end of six to fifteen digits that a label calls a telephone number. A date is none, unless more digits follow.
 fn labelled(question: &DigitQuestion<'_>, read: &Digits) -> Option<usize> {
     let text = question.around.text;
-    if dates::length(&text[question.around.start..]).is_some() {
-        return None;
-    }
     let mut found = None;
     for count in 1..=read.count {
         let (end, total) = read.prefix(count);
         let dangling = text.get(end).is_some_and(u8::is_ascii_digit);
-        if (7..=MAX_PHONE_DIGITS).contains(&total) && !dangling {
+        if (FEWEST_LABELLED..=MAX_PHONE_DIGITS).contains(&total) && !dangling {
             found = Some((end, total));
             // Ten digits or a long group are a whole number; what follows a space is the next word.
-            if total >= 10 && read.separators[count - 1] == b' ' {
+            if total >= 10 && read.separators[count - 1] == b' ' && read.groups[count - 1].0 > 2 {
                 break;
             }
         }
     }
     let (end, _) = found?;
+    let start = question.around.start;
+    let date = dates::length(&text[start..]).filter(|length| start + length >= end);
+    // Two digits and two digits and two digits are a number in many a small country.
+    let spaced = date.is_some_and(|length| length == 8 && matches!(text[start + 2], b' ' | b'.'));
+    (date.is_none() || spaced).then_some(())?;
     question.labels(end).meets(Labels::PHONE).then_some(end)
 }

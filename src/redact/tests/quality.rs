@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 
 const VALUES: &str = include_str!("../../../tests/corpus/redaction/values.jsonl");
 const NEGATIVES: &str = include_str!("../../../tests/corpus/redaction/negatives.jsonl");
+/// What was measured by hand, on data that are not in the tree.
+const ELSEWHERE: &str = include_str!("../../../tests/corpus/redaction/elsewhere.md");
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/quality.md");
 
 /// One row of the corpus of values.
@@ -46,7 +48,7 @@ fn between(value: &str, sign: &str) -> String {
     format!("{}{sign}{}", &value[..half], &value[half..])
 }
 
-const EVASIONS: [Evasion; 14] = [
+const EVASIONS: [Evasion; 17] = [
     ("plain", |sample| in_text(sample, &sample.value)),
     ("object key", |sample| json!({ sample.text.replace("{}", &sample.value): 1 }).to_string()),
     ("`\\u` escapes", |sample| {
@@ -96,7 +98,33 @@ const EVASIONS: [Evasion; 14] = [
         let text = sample.text.replace("{}", &sample.value);
         Value::from(text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()).to_string()
     }),
+    ("over an array", |sample| {
+        let label = sample.text.replace("{}", "");
+        let label = label.trim_matches(|character: char| !character.is_ascii_alphanumeric());
+        json!({ label: cut(&sample.value, 4) }).to_string()
+    }),
+    ("over fields", |sample| {
+        let parts = cut(&sample.value, 3);
+        json!({ "part1": parts[0], "part2": parts[1], "part3": parts[2] }).to_string()
+    }),
+    ("over blocks", |sample| {
+        let (before, behind) = sample.text.split_once("{}").unwrap();
+        let parts = cut(&sample.value, 2);
+        let text = |text: String| json!({ "type": "text", "text": text });
+        let blocks = [text(format!("{before}{}", parts[0])), text(format!("{}{behind}", parts[1]))];
+        json!({ "content": blocks }).to_string()
+    }),
 ];
+
+/// How many of the writings hide a value in one text; the others cut it.
+const IN_ONE_TEXT: usize = 14;
+
+/// A value in so many parts; signs between its groups are left out, as they are when somebody cuts at them.
+fn cut(value: &str, count: usize) -> Vec<String> {
+    let plain: Vec<char> = value.chars().filter(|character| *character != ' ').collect();
+    let length = plain.len().div_ceil(count).max(1);
+    (0..count).map(|part| plain.iter().skip(part * length).take(length).collect()).collect()
+}
 
 /// Whether a value is gone as a whole, and whether its type was told.
 fn outcome(redactor: &Redactor, hide: fn(&Sample) -> String, sample: &Sample) -> (bool, bool) {
@@ -148,7 +176,7 @@ fn percent(part: usize, whole: usize) -> String {
 
 fn markdown() -> String {
     let mut text = String::from(
-        "# Quality\n\n## Redaction\n\nWritten by a test from the corpora under `tests/corpus/redaction`, which are made with Faker and\npython-stdnum, with `CALLGATE_CARD_MATCH=precise`. The corpora were made together with the detectors, so these are\nnumbers of agreement and not of unseen data.\n\n### Types and evasions\n\nShare of values, in percent, of which nothing is left; `right` is the share that is masked as its own type in plain text.\n\n",
+        "# Quality\n\n## Redaction\n\nWritten by a test from the corpora under `tests/corpus/redaction`, which are made with Faker and\npython-stdnum, with `CALLGATE_CARD_MATCH=precise`. The corpora were made together with the detectors, so these are\nnumbers of agreement and not of unseen data.\n\n### Types and evasions\n\nShare of values, in percent, of which nothing is left; `right` is the share that is masked as its own type in plain text. In the last three columns the value is cut: over the elements of an array whose key is its label, over three fields, over two content blocks. What only a label proves is not masked over fields, which have names of their own.\n\n",
     );
     text.push_str("| type | right |");
     for (name, _) in EVASIONS {
@@ -171,6 +199,7 @@ fn markdown() -> String {
     }
     let (count, masked) = table.values().fold((0, 0), |sum, row| (sum.0 + row.0, sum.1 + row.1));
     let _ = writeln!(text, "| all | {count} | {:.1} |", 100.0 * masked as f64 / count as f64);
+    text.push_str(ELSEWHERE);
     text
 }
 
@@ -180,10 +209,14 @@ fn values_are_found_and_harmless_text_is_left() {
     let count: usize = table.iter().map(|row| row.1).sum();
     let plain: usize = table.iter().map(|row| row.2[0]).sum();
     let right: usize = table.iter().map(|row| row.3).sum();
-    let hidden: usize = table.iter().flat_map(|row| &row.2[1..]).sum();
+    let hidden: usize = table.iter().flat_map(|row| &row.2[1..IN_ONE_TEXT]).sum();
+    let over_array: usize = table.iter().map(|row| row.2[IN_ONE_TEXT]).sum();
+    let over_blocks: usize = table.iter().map(|row| row.2[IN_ONE_TEXT + 2]).sum();
+    assert!(over_array * 100 >= count * 85, "{over_array} of {count} values over an array are masked");
+    assert!(over_blocks * 100 >= count * 85, "{over_blocks} of {count} values over blocks are masked");
     assert!(plain * 100 >= count * 98, "{plain} of {count} values are masked");
     assert!(right * 100 >= count * 95, "{right} of {count} values have the right type");
-    let attempts = count * (EVASIONS.len() - 1);
+    let attempts = count * (IN_ONE_TEXT - 1);
     assert!(hidden * 100 >= attempts * 95, "{hidden} of {attempts} hidden values are masked");
     let (texts, masked) = false_positives().values().fold((0, 0), |sum, row| (sum.0 + row.0, sum.1 + row.1));
     assert!(masked * 100 <= texts * 3, "{masked} of {texts} harmless texts are masked");

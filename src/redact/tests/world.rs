@@ -277,3 +277,100 @@ fn tax_numbers_of_the_union() {
     ]);
     assert_eq!(out("VAT BG123456789"), "VAT [REDACTED:vat]");
 }
+
+#[test]
+fn labels_in_other_languages() {
+    check(&[
+        ("n\u{e9} le 24/2/1961", "n\u{e9} le [REDACTED:dob]"),
+        ("Fecha de nacimiento: 22 de marzo de 1955", "Fecha de nacimiento: [REDACTED:dob]"),
+        ("nascido em 3 novembro 1977", "nascido em [REDACTED:dob]"),
+        ("nata il 9 luglio 1982", "nata il [REDACTED:dob]"),
+        ("Geburtsdatum: 7. M\u{e4}rz 1970", "Geburtsdatum: [REDACTED:dob]"),
+        (
+            "\u{751f}\u{5e74}\u{6708}\u{65e5}: 1985\u{5e74}4\u{6708}12\u{65e5}",
+            "\u{751f}\u{5e74}\u{6708}\u{65e5}: [REDACTED:dob]",
+        ),
+        ("\u{62a4}\u{7167}: W70199776", "\u{62a4}\u{7167}: [REDACTED:passport]"),
+        ("Reisepassnummer T7597655", "Reisepassnummer [REDACTED:passport]"),
+        ("tel\u{e9}fono 312 345", "tel\u{e9}fono [REDACTED:phone]"),
+        ("contact number 0974833788", "contact number [REDACTED:phone]"),
+        ("card # 503890547220", "card # [REDACTED:card]"),
+        ("account number: DYAS24834352611955372153", "account number: [REDACTED:bank_account]"),
+        ("National ID: OX 57 98 86 D", "National ID: [REDACTED:national_id]"),
+        ("tax id: 460910-SX6", "tax id: [REDACTED:national_id]"),
+        ("NATO 2026-11-20", "NATO 2026-11-20"),
+        ("5 out of 2026 and 3 set 2020", "5 out of 2026 and 3 set 2020"),
+    ]);
+}
+
+#[test]
+fn numbers_in_the_groups_of_their_country() {
+    check(&[
+        ("BE 0202.239.951", "[REDACTED:vat]"),
+        ("ATU 142 43 102", "[REDACTED:vat]"),
+        ("ES B64717838", "[REDACTED:vat]"),
+        ("GF25 9231 4151 511T E62P JLT1 U18", "[REDACTED:iban]"),
+        ("056 590 36 33", "[REDACTED:phone]"),
+        ("call +1-912-490-4047x96669 now", "call [REDACTED:phone] now"),
+        ("phone 06 03 12 34", "phone [REDACTED:phone]"),
+    ]);
+    check_left(&["phone support since 2026-11-20", "10 20 30 40 50", "BE 12 boxes", "IBAN of the shop"]);
+}
+
+#[test]
+fn secrets_of_commands_and_configuration() {
+    check(&[
+        ("mysql -u root -p3ajcvFubXz44aV shop", "mysql -u root -p[REDACTED:password] shop"),
+        ("psql --password 8DQNc2LuKe4Npz -h db", "psql --password [REDACTED:password] -h db"),
+        ("curl -u elastic:Pa55w0rd.9 https://x.io", "curl -u elastic:[REDACTED:password] https://x.io"),
+        ("curl --user 'api:d2LkV78zLx!t' x", "curl --user 'api:[REDACTED:password]' x"),
+        ("<password>jjGY0Zn8kPrX2aP3Pm</password>", "<password>[REDACTED:password]</password>"),
+        ("session_token: |\n  aB3dE6gH9jK2mN5p", "session_token: |\n  [REDACTED:token]"),
+        ("var apiToken string = \"aB3dE6gH9jK2mN5p\"", "var apiToken string = \"[REDACTED:token]\""),
+        ("APP_TOKEN :::= \"aB3dE6gH9jK2mN5p\"", "APP_TOKEN :::= \"[REDACTED:token]\""),
+        ("apiToken,aB3dE6gH9jK2mN5p,", "apiToken,[REDACTED:token],"),
+        ("contrase\u{f1}a: JUGpqYpR9A", "contrase\u{f1}a: [REDACTED:password]"),
+        ("MAPS_KEY=Kp4Qx7Rm2Sn5Tb8Vw3Yz", "MAPS_KEY=[REDACTED:api_key]"),
+        (concat!("lms", "x_aB3dE6gH9jK2mN5paB3dE6gH9jK2mN5pQ7"), "[REDACTED:token]"),
+    ]);
+    check_left(&[
+        "curl -u username:token",
+        "curl -u \"${user}:${pass}\"",
+        "the monkey = banana12345678AB",
+        "cacheKey=user_profile_v2_settings",
+        "password is required",
+        "public_key: aB3dE6gH9jK2mN5p",
+        "api_key=AbcdEXAMPLEEXAMPLE12",
+    ]);
+}
+
+#[test]
+fn values_cut_by_the_border_of_blocks() {
+    let block = |first: &str, second: &str| {
+        serde_json::json!({"content": [{"type": "text", "text": first}, {"type": "text", "text": second}]})
+            .to_string()
+    };
+    let masked = |first: &str, second: &str| super::masked(&block(first, second));
+    assert_eq!(
+        masked("write to jane@ac", "me.com today"),
+        block("write to [REDACTED:email]", "[REDACTED:email] today")
+    );
+    let after = masked("the card 4111 1111", " 1111 1111 is mine");
+    assert!(!after.contains("1111") && after.contains("the card ") && after.contains(" is mine"), "{after}");
+    let left = block("page 41", "11 of the report");
+    assert_eq!(super::masked(&left), left);
+}
+
+#[test]
+fn numbers_of_one_record_are_not_joined() {
+    let record = r#"{"weight":2210,"power":71,"acceleration":165,"year":1976,"cylinders":4}"#;
+    assert_eq!(precise().scan(record.as_bytes()).unwrap().json, None);
+}
+
+#[test]
+fn a_text_as_a_data_uri_is_read() {
+    let uri = |head: &str| format!("\"data:{head};base64,bWFpbCBqYW5lQGFjbWUuY29tIG5vdw==\"");
+    assert!(super::masked(&uri("text/plain")).contains("[REDACTED:email]"));
+    assert!(super::masked(&uri("image/png;name=jane@acme.com")).contains("[REDACTED:email]"));
+    assert_eq!(super::masked(&uri("image/png")), uri("image/png"));
+}

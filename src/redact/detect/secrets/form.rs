@@ -27,6 +27,8 @@ struct Form {
 enum Alphabet {
     /// Capitals and digits, exactly `least`.
     Capitals,
+    /// Small hexadecimal digits, and capital ones.
+    Hex,
     /// Letters and digits.
     Alphanumeric,
     /// Letters, digits, `_` and `-`.
@@ -39,10 +41,14 @@ const fn form(start: &'static [u8], secret: Secret, least: usize, alphabet: Alph
     Form { start, secret, least, alphabet }
 }
 
-use Alphabet::{Alphanumeric, Capitals, Dotted, Url};
+use Alphabet::{Alphanumeric, Capitals, Dotted, Hex, Url};
 
 /// The forms, sorted by their first byte; of two that fit the first counts.
 const FORMS: &[Form] = &[
+    form(b"AAAAAAAAAAAAAAAAAAAA", Secret::Token, 60, Url),
+    form(b"AGE-SECRET-KEY-1", Secret::Token, 50, Alphanumeric),
+    form(b"ATATT3", Secret::Token, 100, Url),
+    form(b"ATCTT3", Secret::Token, 100, Url),
     form(b"AKIA", Secret::Aws, 16, Capitals),
     form(b"ASIA", Secret::Aws, 16, Capitals),
     form(b"ABIA", Secret::Aws, 16, Capitals),
@@ -51,97 +57,213 @@ const FORMS: &[Form] = &[
     form(b"AIDA", Secret::Aws, 16, Capitals),
     form(b"ABSK", Secret::Aws, 60, Url),
     form(b"AIza", Secret::Google, 35, Url),
-    form(b"AGE-SECRET-KEY-1", Secret::Token, 50, Alphanumeric),
-    form(b"ATATT3", Secret::Token, 100, Url),
-    form(b"ATCTT3", Secret::Token, 100, Url),
+    form(b"AKCp", Secret::Token, 30, Alphanumeric),
+    form(b"AKID", Secret::Token, 32, Alphanumeric),
+    form(b"APKA", Secret::Aws, 16, Capitals),
+    form(b"ANPA", Secret::Aws, 16, Capitals),
+    form(b"AGPA", Secret::Aws, 16, Capitals),
+    form(b"ASCA", Secret::Aws, 16, Capitals),
+    form(b"AQVN", Secret::Token, 35, Url),
+    form(b"ATBB", Secret::Token, 24, Alphanumeric),
+    form(b"ATOA", Secret::Token, 40, Url),
+    form(b"API-", Secret::Token, 20, Alphanumeric),
+    form(b"AQE", Secret::Token, 100, Url),
+    form(b"A3-", Secret::Token, 30, Url),
     form(b"CLOJARS_", Secret::Token, 60, Alphanumeric),
-    form(b"EAAAE", Secret::Token, 50, Url),
+    form(b"CFPAT-", Secret::Token, 40, Url),
     form(b"EAACEdEose0cBA", Secret::Token, 20, Alphanumeric),
+    form(b"EAAAE", Secret::Token, 50, Url),
     form(b"EZAK", Secret::Token, 54, Alphanumeric),
+    form(b"EAAA", Secret::Token, 56, Url),
+    form(b"EAAG", Secret::Token, 80, Alphanumeric),
+    form(b"EAAC", Secret::Token, 80, Alphanumeric),
+    form(b"FLWSECK", Secret::Token, 24, Url),
+    form(b"FLWPUBK", Secret::Token, 24, Url),
+    form(b"FlyV1", Secret::Token, 40, Url),
+    form(b"GR1348941", Secret::GitLab, 20, Url),
     form(b"GOCSPX-", Secret::Google, 24, Url),
+    form(b"GOOG1E", Secret::Google, 57, Alphanumeric),
+    form(b"HRKU-", Secret::Token, 36, Url),
     form(b"LTAI", Secret::Token, 16, Alphanumeric),
     form(b"NRAK-", Secret::Token, 27, Capitals),
     form(b"NRII-", Secret::Token, 32, Url),
+    form(b"NRAA-", Secret::Token, 27, Alphanumeric),
+    form(b"NRJS-", Secret::Token, 19, Alphanumeric),
     form(b"PMAK-", Secret::Token, 40, Url),
     form(b"SG.", Secret::Token, 40, Dotted),
+    form(b"SBM", Secret::Token, 60, Alphanumeric),
+    form(b"SK", Secret::Token, 32, Hex),
+    form(b"access-development-", Secret::Token, 36, Url),
+    form(b"access-production-", Secret::Token, 36, Url),
+    form(b"access-sandbox-", Secret::Token, 36, Url),
+    form(b"apify_api_", Secret::Token, 26, Alphanumeric),
     form(b"api_org_", Secret::Token, 30, Alphanumeric),
     form(b"atlasv1", Secret::Token, 40, Url),
+    form(b"akab-", Secret::Token, 30, Url),
+    form(b"api-", Secret::Token, 36, Url),
+    form(b"bkua_", Secret::Token, 30, Alphanumeric),
+    form(b"bkaj_", Secret::Token, 30, Alphanumeric),
+    form(b"cmVmd", Secret::Token, 50, Alphanumeric),
+    form(b"cfut_", Secret::Token, 40, Url),
+    form(b"cfat_", Secret::Token, 40, Url),
+    form(b"csb_", Secret::Token, 40, Alphanumeric),
     form(b"cio", Secret::Token, 32, Alphanumeric),
+    form(b"ck_", Secret::Token, 40, Hex),
+    form(b"cs_", Secret::Token, 40, Hex),
+    form(b"duffel_live_", Secret::Token, 40, Url),
+    form(b"duffel_test_", Secret::Token, 40, Url),
+    form(b"dvc_server_", Secret::Token, 30, Url),
+    form(b"dckr_pat_", Secret::Token, 20, Url),
+    form(b"dckr_oat_", Secret::Token, 20, Url),
+    form(b"dp.audit.", Secret::Token, 40, Alphanumeric),
+    form(b"dp.scim.", Secret::Token, 40, Alphanumeric),
     form(b"dop_v1_", Secret::Token, 40, Alphanumeric),
     form(b"doo_v1_", Secret::Token, 40, Alphanumeric),
     form(b"dor_v1_", Secret::Token, 40, Alphanumeric),
-    form(b"dckr_pat_", Secret::Token, 20, Url),
+    form(b"dt0c01.", Secret::Token, 80, Dotted),
+    form(b"dt0s01.", Secret::Token, 80, Dotted),
+    form(b"dt0s02.", Secret::Token, 80, Dotted),
+    form(b"dp.pt.", Secret::Token, 40, Alphanumeric),
+    form(b"dp.st.", Secret::Token, 40, Dotted),
+    form(b"dp.ct.", Secret::Token, 40, Alphanumeric),
+    form(b"dp.sa.", Secret::Token, 40, Alphanumeric),
     form(b"dapi", Secret::Token, 32, Alphanumeric),
-    form(b"duffel_live_", Secret::Token, 40, Url),
+    form(b"eu01xx", Secret::Token, 30, Alphanumeric),
     form(b"eyJ", Secret::Jwt, 30, Dotted),
-    form(b"figd_", Secret::Token, 30, Url),
     form(b"fio-u-", Secret::Token, 40, Url),
+    form(b"figd_", Secret::Token, 30, Url),
     form(b"fo1_", Secret::Token, 43, Url),
+    form(b"fpt_", Secret::Token, 30, Url),
+    form(b"fm1_", Secret::Token, 60, Url),
+    form(b"fm2_", Secret::Token, 60, Url),
+    form(b"fnA", Secret::Token, 40, Url),
+    form(b"fw_", Secret::Token, 20, Alphanumeric),
+    form(b"github_pat_", Secret::GitHub, 30, Url),
+    form(b"glagent-", Secret::GitLab, 20, Url),
+    form(b"glsoat-", Secret::GitLab, 20, Url),
+    form(b"glffct-", Secret::GitLab, 20, Url),
+    form(b"glpat-", Secret::GitLab, 20, Dotted),
+    form(b"glptt-", Secret::GitLab, 20, Url),
+    form(b"glcbt-", Secret::GitLab, 20, Url),
+    form(b"gloas-", Secret::GitLab, 20, Url),
+    form(b"glimt-", Secret::GitLab, 20, Url),
+    form(b"gldt-", Secret::GitLab, 20, Url),
+    form(b"glrt-", Secret::GitLab, 20, Url),
+    form(b"glft-", Secret::GitLab, 20, Url),
+    form(b"glsa_", Secret::Token, 32, Url),
+    form(b"glwt-", Secret::GitLab, 20, Url),
     form(b"ghp_", Secret::GitHub, 30, Alphanumeric),
     form(b"gho_", Secret::GitHub, 30, Alphanumeric),
     form(b"ghu_", Secret::GitHub, 30, Alphanumeric),
     form(b"ghs_", Secret::GitHub, 30, Alphanumeric),
     form(b"ghr_", Secret::GitHub, 30, Alphanumeric),
-    form(b"github_pat_", Secret::GitHub, 40, Url),
-    form(b"glpat-", Secret::GitLab, 20, Dotted),
-    form(b"gldt-", Secret::GitLab, 20, Url),
-    form(b"glrt-", Secret::GitLab, 20, Url),
-    form(b"glptt-", Secret::GitLab, 20, Url),
-    form(b"glcbt-", Secret::GitLab, 20, Url),
-    form(b"glsoat-", Secret::GitLab, 20, Url),
-    form(b"glft-", Secret::GitLab, 20, Url),
-    form(b"glagent-", Secret::GitLab, 20, Url),
-    form(b"gloas-", Secret::GitLab, 20, Url),
     form(b"gsk_", Secret::Token, 40, Alphanumeric),
-    form(b"glsa_", Secret::Token, 32, Url),
     form(b"glc_", Secret::Token, 32, Alphanumeric),
-    form(b"hf_", Secret::Token, 30, Alphanumeric),
+    form(b"hexpm_", Secret::Token, 30, Alphanumeric),
     form(b"hvs.", Secret::Token, 24, Url),
     form(b"hvb.", Secret::Token, 24, Url),
+    form(b"hf_", Secret::Token, 30, Alphanumeric),
+    form(b"jfrog_", Secret::Token, 40, Url),
+    form(b"jina_", Secret::Token, 40, Url),
     form(b"key-", Secret::Token, 32, Alphanumeric),
     form(b"lin_api_", Secret::Token, 30, Alphanumeric),
+    form(b"lsv2_pt_", Secret::Token, 32, Url),
+    form(b"lsv2_sk_", Secret::Token, 32, Url),
+    form(b"live_", Secret::Token, 35, Alphanumeric),
+    form(b"lmsq_", Secret::Token, 30, Url),
+    form(b"lsv2_", Secret::Token, 60, Url),
+    form(b"ls__", Secret::Token, 32, Alphanumeric),
+    form(b"mg-api-", Secret::Token, 30, Url),
     form(b"mfa.", Secret::Token, 60, Url),
+    form(b"nvapi-", Secret::Token, 50, Url),
+    form(b"napi_", Secret::Token, 40, Alphanumeric),
     form(b"npm_", Secret::Npm, 30, Alphanumeric),
     form(b"ntn_", Secret::Token, 40, Alphanumeric),
-    form(b"nvapi-", Secret::Token, 50, Url),
+    form(b"nfp_", Secret::Token, 36, Alphanumeric),
+    form(b"ocid1.user.", Secret::Token, 60, Dotted),
+    form(b"ops_eyJ", Secret::Token, 60, Url),
     form(b"oy2", Secret::Token, 43, Alphanumeric),
+    form(b"pscale_oauth_", Secret::Token, 32, Dotted),
+    form(b"pscale_tkn_", Secret::Token, 32, Dotted),
+    form(b"pscale_pw_", Secret::Token, 32, Dotted),
     form(b"pk_live_", Secret::Stripe, 10, Alphanumeric),
-    form(b"pypi-", Secret::PyPi, 40, Url),
-    form(b"pplx-", Secret::Token, 40, Alphanumeric),
-    form(b"pul-", Secret::Token, 40, Alphanumeric),
     form(b"pat-na1-", Secret::Token, 36, Url),
     form(b"pat-eu1-", Secret::Token, 36, Url),
+    form(b"pk_test_", Secret::Stripe, 20, Alphanumeric),
+    form(b"project-", Secret::Token, 36, Alphanumeric),
+    form(b"pk.eyJ", Secret::Token, 60, Dotted),
+    form(b"pypi-", Secret::PyPi, 40, Url),
+    form(b"pplx-", Secret::Token, 40, Alphanumeric),
+    form(b"pcsk_", Secret::Token, 40, Url),
+    form(b"pul-", Secret::Token, 40, Alphanumeric),
     form(b"phc_", Secret::Token, 40, Alphanumeric),
     form(b"phx_", Secret::Token, 40, Alphanumeric),
     form(b"p8e-", Secret::Token, 32, Alphanumeric),
+    form(b"phs_", Secret::Token, 40, Alphanumeric),
+    form(b"pnu_", Secret::Token, 36, Alphanumeric),
+    form(b"pat", Secret::Token, 70, Dotted),
+    form(b"pa-", Secret::Token, 43, Url),
+    form(b"rubygems_", Secret::Token, 40, Alphanumeric),
+    form(b"rzp_live_", Secret::Token, 14, Alphanumeric),
+    form(b"rzp_test_", Secret::Token, 14, Alphanumeric),
     form(b"rk_live_", Secret::Stripe, 10, Alphanumeric),
     form(b"rk_test_", Secret::Stripe, 10, Alphanumeric),
+    form(b"rootly_", Secret::Token, 60, Alphanumeric),
+    form(b"rdme_", Secret::Token, 60, Alphanumeric),
+    form(b"rnd_", Secret::Token, 28, Alphanumeric),
     form(b"r8_", Secret::Token, 37, Alphanumeric),
-    form(b"rubygems_", Secret::Token, 40, Alphanumeric),
     form(b"re_", Secret::Token, 32, Url),
+    form(b"shippo_live_", Secret::Token, 40, Alphanumeric),
+    form(b"shippo_test_", Secret::Token, 40, Alphanumeric),
+    form(b"sk-svcacct-", Secret::OpenAi, 20, Url),
+    form(b"sb_secret_", Secret::Token, 20, Url),
+    form(b"sk-or-v1-", Secret::Token, 32, Alphanumeric),
+    form(b"sk-admin-", Secret::OpenAi, 20, Url),
+    form(b"s-s4t2ud-", Secret::Token, 60, Hex),
+    form(b"s-s4t2af-", Secret::Token, 60, Hex),
     form(b"sk_live_", Secret::Stripe, 10, Alphanumeric),
     form(b"sk_test_", Secret::Stripe, 10, Alphanumeric),
     form(b"sk_prod_", Secret::Stripe, 10, Alphanumeric),
-    form(b"sk-ant-", Secret::Anthropic, 20, Url),
-    form(b"sk-or-v1-", Secret::Token, 32, Alphanumeric),
     form(b"sk-proj-", Secret::OpenAi, 20, Url),
-    form(b"sk-svcacct-", Secret::OpenAi, 20, Url),
-    form(b"sk-admin-", Secret::OpenAi, 20, Url),
-    form(b"sk-", Secret::OpenAi, 32, Url),
-    form(b"shpat_", Secret::Token, 32, Alphanumeric),
-    form(b"shpca_", Secret::Token, 32, Alphanumeric),
-    form(b"shppa_", Secret::Token, 32, Alphanumeric),
-    form(b"shpss_", Secret::Token, 32, Alphanumeric),
+    form(b"sk-ant-", Secret::Anthropic, 20, Url),
     form(b"secret_", Secret::Token, 43, Alphanumeric),
     form(b"sntrys_", Secret::Token, 40, Dotted),
     form(b"sntryu_", Secret::Token, 40, Alphanumeric),
     form(b"sq0atp-", Secret::Token, 22, Url),
     form(b"sq0csp-", Secret::Token, 40, Url),
-    form(b"sk_", Secret::Token, 40, Alphanumeric),
+    form(b"sq0idp-", Secret::Token, 22, Url),
+    form(b"secret-", Secret::Token, 36, Alphanumeric),
+    form(b"shpat_", Secret::Token, 32, Alphanumeric),
+    form(b"shpca_", Secret::Token, 32, Alphanumeric),
+    form(b"shppa_", Secret::Token, 32, Alphanumeric),
+    form(b"shpss_", Secret::Token, 32, Alphanumeric),
+    form(b"sk.eyJ", Secret::Token, 60, Dotted),
+    form(b"st.cs.", Secret::Token, 30, Url),
+    form(b"sl.u.", Secret::Token, 100, Dotted),
     form(b"sbp_", Secret::Token, 40, Alphanumeric),
+    form(b"sdk-", Secret::Token, 36, Url),
+    form(b"sgp_", Secret::Token, 40, Url),
+    form(b"sqp_", Secret::Token, 40, Alphanumeric),
+    form(b"squ_", Secret::Token, 40, Alphanumeric),
+    form(b"sqa_", Secret::Token, 40, Alphanumeric),
+    form(b"sk-", Secret::OpenAi, 32, Url),
+    form(b"sk_", Secret::Token, 24, Alphanumeric),
+    form(b"sl.", Secret::Token, 100, Dotted),
+    form(b"tgp_v1_", Secret::Token, 40, Url),
     form(b"tskey-", Secret::Token, 20, Url),
+    form(b"tk-us-", Secret::Token, 48, Url),
     form(b"tvly-", Secret::Token, 30, Url),
+    form(b"test_", Secret::Token, 35, Hex),
+    form(b"tfp_", Secret::Token, 40, Url),
+    form(b"t1.", Secret::Token, 80, Dotted),
+    form(b"vercel_", Secret::Token, 24, Url),
+    form(b"v1.0-", Secret::Token, 140, Url),
+    form(b"vcp_", Secret::Token, 20, Alphanumeric),
+    form(b"vck_", Secret::Token, 20, Alphanumeric),
+    form(b"vci_", Secret::Token, 40, Alphanumeric),
     form(b"whsec_", Secret::Stripe, 24, Alphanumeric),
+    form(b"xsmtpsib-", Secret::Token, 64, Url),
+    form(b"xkeysib-", Secret::Token, 64, Url),
     form(b"xoxb-", Secret::Slack, 20, Url),
     form(b"xoxp-", Secret::Slack, 20, Url),
     form(b"xoxa-", Secret::Slack, 20, Url),
@@ -151,22 +273,26 @@ const FORMS: &[Form] = &[
     form(b"xoxe.", Secret::Slack, 20, Dotted),
     form(b"xoxo-", Secret::Slack, 20, Url),
     form(b"xapp-", Secret::Slack, 20, Url),
+    form(b"xoxc-", Secret::Slack, 20, Url),
+    form(b"xoxd-", Secret::Slack, 20, Url),
     form(b"xai-", Secret::Token, 40, Alphanumeric),
+    form(b"xau_", Secret::Token, 60, Url),
     form(b"ya29.", Secret::Google, 20, Dotted),
+    form(b"zpka_", Secret::Token, 40, Url),
 ];
 
 /// For every byte: the forms that start with it, first and behind the last.
-const STARTS: [(u8, u8); 256] = {
+const STARTS: [(u16, u16); 256] = {
     let mut table = [(0, 0); 256];
     let mut row = 0;
     while row < FORMS.len() {
         let byte = FORMS[row].start[0] as usize;
         if table[byte].1 == 0 {
-            table[byte].0 = row as u8;
+            table[byte].0 = row as u16;
         } else {
             assert!(table[byte].1 as usize == row, "forms are sorted by their first byte");
         }
-        table[byte].1 = row as u8 + 1;
+        table[byte].1 = row as u16 + 1;
         row += 1;
     }
     table
@@ -188,6 +314,7 @@ impl Alphabet {
     fn has(self, byte: u8) -> bool {
         match self {
             Self::Capitals => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
+            Self::Hex => byte.is_ascii_hexdigit(),
             Self::Alphanumeric => byte.is_ascii_alphanumeric(),
             Self::Url => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Self::Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
@@ -283,10 +410,84 @@ fn run_end(text: &[u8], at: usize) -> usize {
 
 /// The secret that a run starts with.
 fn judge(run: &[u8]) -> Option<(usize, Secret)> {
-    let (from, to) = STARTS[usize::from(run[0])];
-    if run.len() < 16 || to == 0 {
+    if run.len() < 16 {
         return None;
     }
+    known(run).or_else(|| unknown(run))
+}
+
+/// Shortest random part of a token whose prefix nobody knows: identifiers with a prefix have up to 29 characters.
+const SHORTEST_UNKNOWN: usize = 32;
+
+/// Longest token whose prefix nobody knows; media are longer.
+const LONGEST_UNKNOWN: usize = 512;
+
+/// A token that only looks like one: words in small letters, `_` or `-`, then many random characters. And those that
+/// are told by the lengths of their parts.
+fn unknown(run: &[u8]) -> Option<(usize, Secret)> {
+    if !(SHORTEST_UNKNOWN + 2..=LONGEST_UNKNOWN).contains(&run.len()) {
+        return None;
+    }
+    let sign = |byte: &u8| matches!(byte, b'_' | b'-' | b'.');
+    let ends = |length: usize| run.get(length).is_none_or(sign);
+    // `0123…ef-us12`: 32 hexadecimal digits and a data centre.
+    if run[..32].iter().all(u8::is_ascii_hexdigit) && run[32..].starts_with(b"-us") {
+        let digits = run[35..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+        return (matches!(digits, 1 | 2) && ends(35 + digits)).then_some((35 + digits, Secret::Token));
+    }
+    // A bot's token: its number in base64, a time, a sum.
+    let mut parts = run.split(|byte| *byte == b'.');
+    if let (Some(first), Some(second), Some(third)) = (parts.next(), parts.next(), parts.next())
+        && matches!(first.len(), 24..=28)
+        && second.len() == 6
+        && matches!(third.len(), 27..=38)
+        && is_mixed(first)
+        && is_mixed(third)
+    {
+        return Some((first.len() + second.len() + third.len() + 2, Secret::Token));
+    }
+    let length = run.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let (head, body) = run.split_at(run.len() - length);
+    let prefix = (2..=16).contains(&head.len())
+        && head[0].is_ascii_lowercase()
+        && head.last() == Some(&b'_')
+        && head.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || sign(byte));
+    (prefix && body.len() >= SHORTEST_UNKNOWN && is_mixed(body)).then_some((run.len(), Secret::Token))
+}
+
+/// Whether small letters, capitals and digits are mixed as a machine mixes them.
+fn is_mixed(text: &[u8]) -> bool {
+    let count = |wanted: fn(&u8) -> bool| text.iter().filter(|byte| wanted(byte)).count();
+    count(u8::is_ascii_digit) >= 2 && count(u8::is_ascii_lowercase) >= 3 && count(u8::is_ascii_uppercase) >= 3
+}
+
+/// A secret that is told by what stands before a run: where the secret starts.
+fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
+    let before = &text[run.start.saturating_sub(LONGEST_PLACE)..run.start];
+    let body = &text[run.start..run.end];
+    // A bot's number, a colon, 35 characters that start with AA.
+    if body.starts_with(b"AA") && body.len() == 35 && before.ends_with(b":") {
+        let number = before[..before.len() - 1].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        return (8..=10)
+            .contains(&number)
+            .then_some((Span { start: run.start - number - 1, end: run.end }, Secret::Token));
+    }
+    if !before.ends_with(b"/") || body.len() < 20 {
+        return None;
+    }
+    let holds = |place: &[u8]| memchr::memmem::find(before, place).is_some();
+    if holds(b"hooks.slack.com/") {
+        return Some((run, Secret::Slack));
+    }
+    (is_mixed(body) && holds(b"/api/webhooks/") && holds(b"discord")).then_some((run, Secret::Token))
+}
+
+/// Reach of the place before a run: a host, a path, a number.
+const LONGEST_PLACE: usize = 64;
+
+/// A secret whose prefix is known.
+fn known(run: &[u8]) -> Option<(usize, Secret)> {
+    let (from, to) = STARTS[usize::from(run[0])];
     FORMS[usize::from(from)..usize::from(to)].iter().filter(|form| run.starts_with(form.start)).find_map(
         |form| {
             let rest = &run[form.start.len()..];
@@ -295,7 +496,8 @@ fn judge(run: &[u8]) -> Option<(usize, Secret)> {
             while run[end - 1] == b'.' {
                 end -= 1;
             }
-            let exact = !matches!(form.alphabet, Capitals) || length == form.least;
+            let exact =
+                !matches!(form.alphabet, Capitals | Hex) || length == form.least || form.start.len() > 4;
             let fits = length >= form.least && exact && is_random(form, &rest[..length]);
             let token = !matches!(form.secret, Secret::Jwt)
                 || rest[..length].iter().filter(|byte| **byte == b'.').count() >= 1;
@@ -321,7 +523,7 @@ fn starts(text: &[u8], run: Span) -> impl Iterator<Item = usize> {
 
 /// Whether a run of a text starts with a secret; also behind the `n` of an escaped line break.
 pub(super) fn is_secret(text: &[u8], run: Span) -> bool {
-    starts(text, run).any(|start| judge(&text[start..run.end]).is_some())
+    starts(text, run).any(|start| judge(&text[start..run.end]).is_some()) || placed(text, run).is_some()
 }
 
 /// Whether a private key may stand in a text.
@@ -338,6 +540,8 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
     for run in long_runs(text) {
         if let Some((length, secret)) = judge(&text[run.start..run.end]) {
             found.push(Found { span: Span { start: run.start, end: run.start + length }, secret });
+        } else if let Some((span, secret)) = placed(text, run) {
+            found.push(Found { span, secret });
         }
     }
     private_keys(text, found);

@@ -5,7 +5,7 @@ mod form;
 mod name;
 
 pub(in crate::redact) use form::{long_runs, may_hold_key, run_at};
-pub(in crate::redact) use name::{is_named, is_value, kind_of as kind_of_name};
+pub(in crate::redact) use name::{is_sign, is_value, kind_of as kind_of_name};
 
 use crate::redact::window::Span;
 
@@ -44,6 +44,8 @@ pub enum Secret {
     Password,
     /// What is called an API key.
     ApiKey,
+    /// What is called a key of some sort, and looks drawn.
+    Key,
     /// What is called a secret.
     Other,
 }
@@ -86,5 +88,5 @@ pub(in crate::redact) fn may_hold(text: &[u8], sign: bool) -> bool {
 
 /// Whether a secret starts with a long run of the text.
 pub(in crate::redact) fn may_start(text: &[u8], run: Span) -> bool {
-    form::is_secret(text, run) || name::is_bearer(text, run)
+    form::is_secret(text, run) || name::is_named(text, run)
 }

@@ -2,6 +2,8 @@
 
 use super::{Found, Secret};
 use crate::redact::window::Span;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Longest name that is read backwards.
 const LONGEST_NAME: usize = 40;
@@ -16,6 +18,19 @@ const ENDINGS: &[(&[u8], Secret)] = &[
     (b"passcode", Secret::Password),
     (b"passwort", Secret::Password),
     (b"katasandi", Secret::Password),
+    (b"kennwort", Secret::Password),
+    (b"motdepasse", Secret::Password),
+    (b"contrasena", Secret::Password),
+    // As it reads without its accented letter.
+    (b"contrasea", Secret::Password),
+    (b"senha", Secret::Password),
+    (b"wachtwoord", Secret::Password),
+    (b"haslo", Secret::Password),
+    (b"salasana", Secret::Password),
+    (b"adgangskode", Secret::Password),
+    (b"jelszo", Secret::Password),
+    (b"heslo", Secret::Password),
+    (b"losenord", Secret::Password),
     (b"pwd", Secret::Password),
     (b"secretaccesskey", Secret::ApiKey),
     (b"apikey", Secret::ApiKey),
@@ -36,6 +51,65 @@ const ENDINGS: &[(&[u8], Secret)] = &[
     (b"authorization", Secret::Token),
     (b"bearer", Secret::Token),
     (b"credential", Secret::Other),
+    (b"credentials", Secret::Other),
+    (b"key", Secret::Key),
+    (b"clientid", Secret::Key),
+    (b"_auth", Secret::Key),
+    (b"sig", Secret::Key),
+];
+
+/// Passwords as scripts beyond Latin name them.
+const OTHER_NAMES: [&str; 6] = [
+    "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+    "\u{41f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+    "\u{5bc6}\u{7801}",
+    "\u{5bc6}\u{78bc}",
+    "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+    "\u{be44}\u{bc00}\u{bc88}\u{d638}",
+];
+
+/// Words before "key" that make it a place, a name or half of a pair that is shown to everybody.
+const OPEN_KEYS: [&[u8]; 40] = [
+    b"publickey",
+    b"primarykey",
+    b"foreignkey",
+    b"cachekey",
+    b"sortkey",
+    b"partitionkey",
+    b"idempotencykey",
+    b"objectkey",
+    b"rowkey",
+    b"hashkey",
+    b"groupkey",
+    b"lookupkey",
+    b"querykey",
+    b"uniquekey",
+    b"routingkey",
+    b"mergekey",
+    b"s3key",
+    b"filekey",
+    b"issuekey",
+    b"projectkey",
+    b"configkey",
+    b"indexkey",
+    b"storekey",
+    b"sharedkeyname",
+    b"monkey",
+    b"turkey",
+    b"hotkey",
+    b"hockey",
+    b"jockey",
+    b"whiskey",
+    b"keykey",
+    b"pubkey",
+    b"publishablekey",
+    b"integritykey",
+    b"translationkey",
+    b"messagekey",
+    b"dedupkey",
+    b"datakey",
+    b"imagekey",
+    b"fieldkey",
 ];
 
 /// Words before "token" that make it a place in a list or a unit of text.
@@ -57,7 +131,11 @@ const OPEN_TOKENS: [&[u8]; 14] = [
 ];
 
 /// Words that stand for a value that is not there.
-const STAND_INS: [&[u8]; 34] = [
+const STAND_INS: [&[u8]; 38] = [
+    b"pass",
+    b"test",
+    b"mypassword",
+    b"passwd",
     b"null",
     b"none",
     b"nil",
@@ -95,7 +173,9 @@ const STAND_INS: [&[u8]; 34] = [
 ];
 
 /// Text that only stand-ins hold.
-const MARKS_OF_STAND_INS: [&[u8]; 12] = [
+const MARKS_OF_STAND_INS: [&[u8]; 14] = [
+    b"placeholder",
+    b"redacted",
     b"xxxx",
     b"****",
     b"....",
@@ -113,6 +193,14 @@ const MARKS_OF_STAND_INS: [&[u8]; 12] = [
 /// Whether the two bytes end a name of the table.
 fn may_end_name(before: &[u8]) -> bool {
     let [.., first, last] = before else { return false };
+    if !last.is_ascii() {
+        return OTHER_NAMES.iter().any(|name| before.ends_with(name.as_bytes()));
+    }
+    // Every record has an id; only one of a client is looked at.
+    if first | 0x20 == b'i' && last | 0x20 == b'd' {
+        let starts = |back: usize| before.len().checked_sub(back).is_some_and(|at| before[at] | 0x20 == b'c');
+        return starts(8) || starts(9);
+    }
     matches!(
         [first.to_ascii_lowercase(), last.to_ascii_lowercase()],
         [b'r', b'd']
@@ -128,6 +216,14 @@ fn may_end_name(before: &[u8]) -> bool {
             | [b'e', b'r']
             | [b'a', b'l']
             | [b's', b's']
+            | [b'n', b'a']
+            | [0xB1, b'a']
+            | [b'h', b'a']
+            | [b'l', b'o']
+            | [b'z', b'o']
+            | [b'l', b's']
+            | [b't', b'h']
+            | [b'i', b'g']
     )
 }
 
@@ -135,6 +231,12 @@ fn may_end_name(before: &[u8]) -> bool {
 pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
     if !may_end_name(name) {
         return None;
+    }
+    if OTHER_NAMES.iter().any(|other| name.ends_with(other.as_bytes())) {
+        return Some(Secret::Password);
+    }
+    if name.len() > 5 && name[name.len() - 5..].eq_ignore_ascii_case(b"_auth") {
+        return Some(Secret::Key);
     }
     let mut letters = [0; LONGEST_NAME];
     let mut length = 0;
@@ -145,7 +247,7 @@ pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
         }
     }
     let letters = &letters[..length];
-    if OPEN_TOKENS.iter().any(|open| letters.ends_with(open)) {
+    if OPEN_TOKENS.iter().chain(&OPEN_KEYS).any(|open| letters.ends_with(open)) || letters == b"key" {
         return None;
     }
     if let Some((_, secret)) = ENDINGS.iter().find(|(ending, _)| letters.ends_with(ending)) {
@@ -158,6 +260,9 @@ pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
     .then_some(Secret::Password)
 }
 
+/// Longer values may hold the word "example" by chance, or be the example of a document that works.
+const LONGEST_EXAMPLE: usize = 32;
+
 /// Whether the value stands for another one or for none.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
@@ -165,6 +270,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     matches!(first, b'<' | b'$' | b'{' | b'%' | b'*' | b'[' | b'(' | b'\\')
         || STAND_INS.contains(&lower.as_slice())
         || MARKS_OF_STAND_INS.iter().any(|mark| memchr::memmem::find(&lower, mark).is_some())
+        || lower.len() < LONGEST_EXAMPLE && memchr::memmem::find(&lower, b"example").is_some()
         || lower.iter().all(|byte| *byte == first)
 }
 
@@ -175,8 +281,13 @@ pub(in crate::redact) fn is_value(secret: Secret, value: &[u8]) -> bool {
     if value.len() > LONGEST_VALUE || is_placeholder(value) || value.contains(&b'(') {
         return false;
     }
+    let (value, spaces) = match (secret, scheme(value)) {
+        (Secret::Token, Some(length)) => (&value[length..], spaces - 1),
+        _ => (value, spaces),
+    };
     match secret {
         Secret::Password => (4..=256).contains(&value.len()) && spaces <= 3,
+        Secret::Key => is_drawn(value),
         _ => {
             let drawn = shape(u8::is_ascii_digit) > 0
                 || shape(u8::is_ascii_uppercase) > 1 && shape(u8::is_ascii_lowercase) > 1;
@@ -185,37 +296,89 @@ pub(in crate::redact) fn is_value(secret: Secret, value: &[u8]) -> bool {
     }
 }
 
+/// The length of a scheme of authorization with its space.
+fn scheme(value: &[u8]) -> Option<usize> {
+    [&b"Bearer "[..], b"Basic ", b"Token "]
+        .into_iter()
+        .find(|scheme| value.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)))
+        .map(<[u8]>::len)
+}
+
+/// Fewest characters of a value that nothing but its look speaks for.
+const SHORTEST_DRAWN: usize = 12;
+
+/// Whether a value looks drawn and not written: letters and digits mixed, in one piece.
+fn is_drawn(value: &[u8]) -> bool {
+    let count = |wanted: fn(&u8) -> bool| value.iter().filter(|byte| wanted(byte)).count();
+    let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
+    let parts = count(|byte| matches!(byte, b'-' | b'_' | b'/' | b'.'));
+    let foreign = count(|byte| {
+        !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.')
+    });
+    let cases = count(u8::is_ascii_lowercase) >= 2 && count(u8::is_ascii_uppercase) >= 2;
+    value.len() >= SHORTEST_DRAWN
+        && foreign == 0
+        && digits >= 2
+        && letters >= 4
+        && parts * 6 <= value.len()
+        && (cases || value.len() >= 20 && digits >= 4)
+}
+
 /// Signs that stand between a name and its value.
 fn signs(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
     memchr::memchr2_iter(b':', b'=', text)
 }
 
+/// Types of texts in programming languages.
+const TYPES: [&[u8]; 4] = [b" string", b" String", b" &str", b" str"];
+
 /// The name that ends before `sign`, quotes and a space between left out.
 fn name_before(text: &[u8], sign: usize) -> &[u8] {
     let mut end = sign;
-    for _ in 0..3 {
+    for _ in 0..6 {
         match end.checked_sub(1).map(|at| text[at]) {
-            Some(b' ' | b'"' | b'\'' | b'\\' | b'`' | b'*' | b']') => end -= 1,
+            Some(b' ' | b'"' | b'\'' | b'\\' | b'`' | b'*' | b']' | b'?' | b'+' | b':') => end -= 1,
+            Some(b'.') if text.get(sign) == Some(&b'=') => end -= 1,
             _ => break,
         }
+    }
+    // The type of a variable stands between its name and its value: `token: string = …`.
+    if let Some(name) = TYPES.iter().find_map(|kind| text[..end].strip_suffix(*kind)) {
+        let name = name.trim_ascii_end();
+        end = name.strip_suffix(b":").map_or(name.len(), |name| name.trim_ascii_end().len());
     }
     if !may_end_name(&text[..end]) {
         return &[];
     }
     let from = end.saturating_sub(LONGEST_NAME);
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+    let part = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'_' | b'-' | b'.' | b' ')
+    };
     let length = text[from..end].iter().rev().take_while(|byte| part(byte)).count();
     // The name in a token of ours is no name.
     if text[..end - length].ends_with(b"[REDACTED:") { &[] } else { &text[end - length..end] }
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
-    signs(text).any(|sign| is_named(text, sign))
+    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some()) || may_hold_user(text)
 }
 
-/// Whether the name of a secret stands before the `:` or `=` at `sign`.
-pub(in crate::redact) fn is_named(text: &[u8], sign: usize) -> bool {
-    kind_of(name_before(text, sign)).is_some()
+/// Whether the `:` or `=` at `sign` may stand between a secret and what calls it one: its name, or the user behind a
+/// flag of a command.
+pub(in crate::redact) fn is_sign(text: &[u8], sign: usize) -> bool {
+    kind_of(name_before(text, sign)).is_some() || is_behind_user(text, sign)
+}
+
+/// Whether the word before `sign` stands behind one of [`USER_FLAGS`].
+fn is_behind_user(text: &[u8], sign: usize) -> bool {
+    let from = sign.saturating_sub(LONGEST_NAME * 2);
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'=');
+    let user = text[from..sign].iter().rev().take_while(|byte| !ends(byte)).count();
+    let before = &text[..sign - user];
+    let blank = |byte: &u8| matches!(byte, b' ' | b'"' | b'\'' | b'\\' | b'=');
+    let gap = before.iter().rev().take(8).take_while(|byte| blank(byte)).count();
+    let flag = &before[..before.len() - gap];
+    gap > 0 && (flag.ends_with(b"-u") || flag.ends_with(b"--user"))
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
@@ -226,18 +389,125 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span, secret });
         }
     }
-    for run in super::long_runs(text).filter(|run| is_bearer(text, *run)) {
-        let value = value_at(text, run.start);
-        let token = &text[value.start..value.end];
-        if token.len() >= 16 && is_value(Secret::Token, token) {
-            found.push(Found { span: value, secret: Secret::Token });
+    for run in super::long_runs(text) {
+        if let Some((start, secret)) = named(text, run) {
+            let span = value_at(text, start);
+            found.push(Found { span: Span { start, end: floor(text, span.end) }, secret });
+        }
+    }
+    for flag in USER_FLAGS.into_iter().filter(|_| may_hold_user(text)) {
+        for at in memchr::memmem::find_iter(text, flag) {
+            if let Some(span) = password_of_user(text, at + flag.len()) {
+                found.push(Found { span, secret: Secret::Password });
+            }
         }
     }
 }
 
-/// Whether "Bearer" stands before the run.
-pub(super) fn is_bearer(text: &[u8], run: Span) -> bool {
-    text[..run.start].last_chunk::<7>().is_some_and(|before| before.eq_ignore_ascii_case(b"bearer "))
+/// Shortest command with user and password.
+const SHORTEST_COMMAND: usize = 24;
+
+static CURL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"curl"));
+
+/// Whether a command with user and password may stand in a text.
+fn may_hold_user(text: &[u8]) -> bool {
+    text.len() >= SHORTEST_COMMAND && CURL.find(text).is_some()
+}
+
+/// Flags behind which user and password stand.
+const USER_FLAGS: [&[u8]; 3] = [b"-u ", b"--user ", b"--user="];
+
+/// The password in `user:password`, with quotes around both or one of them, at most a line long.
+fn password_of_user(text: &[u8], start: usize) -> Option<Span> {
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let mut at = start + text[start..].iter().take(4).take_while(|byte| **byte == b' ').count();
+    let quote = text.get(at).filter(|byte| is_quote(byte));
+    at += usize::from(quote.is_some());
+    let user = text[at..]
+        .iter()
+        .take(LONGEST_NAME * 2)
+        .position(|byte| *byte == b':' || byte.is_ascii_whitespace())?;
+    if text[at + user] != b':' {
+        return None;
+    }
+    at += user + 1;
+    let own = text.get(at).filter(|byte| is_quote(byte) && quote.is_none());
+    at += usize::from(own.is_some());
+    let ends = |byte: &u8| match own.or(quote) {
+        Some(quote) => byte == quote || *byte == b'\n',
+        None => byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'\\'),
+    };
+    let length = text[at..].iter().take(LONGEST_VALUE).position(ends);
+    let end = length.map_or(text.len().min(at + LONGEST_VALUE), |length| at + length);
+    let span = Span { start: at, end: floor(text, end) };
+    is_value(Secret::Password, &text[span.start..span.end]).then_some(span)
+}
+
+/// Programs that take a password behind `-p` or `-a`.
+const PROGRAMS: [&[u8]; 7] =
+    [b"mysql", b"mariadb", b"sshpass", b"docker login", b"podman login", b"redis-cli", b"mongo"];
+
+/// Whether a name without a sign stands before the run, and what it names looks drawn.
+pub(super) fn is_named(text: &[u8], run: Span) -> bool {
+    named(text, run).is_some()
+}
+
+/// The value that starts with a run behind a name without a sign: `Bearer …`, `--password …`, `the API key is …`,
+/// `<password>…`. Where it starts, and what it is.
+fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
+    // Words are no secrets; most long runs are words.
+    let bearer = text[..run.start].ends_with(b"earer ") || text[..run.start].ends_with(b"EARER ");
+    let digits = text[run.start..run.end].iter().take(128).filter(|byte| byte.is_ascii_digit()).count();
+    if run.start == 0 || digits < 2 && !bearer {
+        return None;
+    }
+    let before = &text[run.start.saturating_sub(LONGEST_NAME * 2)..run.start];
+    let line = before.iter().rposition(|byte| *byte == b'\n').map_or(before, |at| &before[at + 1..]);
+    // A block of YAML, or an element of XML, on lines of its own.
+    let trimmed = before.trim_ascii_end();
+    let block = line.trim_ascii().is_empty() && matches!(trimmed.last(), Some(b'|' | b'>'));
+    let line = if block { trimmed } else { line };
+    if line.len() >= 7 && line[line.len() - 7..].eq_ignore_ascii_case(b"bearer ") {
+        let value = value_at(text, run.start);
+        let token = &text[value.start..value.end];
+        return (token.len() >= 16 && is_value(Secret::Token, token)).then_some((run.start, Secret::Token));
+    }
+    let program = || PROGRAMS.iter().any(|program| memchr::memmem::find(line, program).is_some());
+    let flag = line.ends_with(b"-p ") || line.ends_with(b"-a ");
+    if flag && program() {
+        return Some((run.start, Secret::Password));
+    }
+    if text[run.start..run.end].starts_with(b"-p") && line.ends_with(b" ") && program() {
+        return Some((run.start + 2, Secret::Password));
+    }
+    let unquoted =
+        line.strip_suffix(b"\"").or(line.strip_suffix(b"'")).or(line.strip_suffix(b"`")).unwrap_or(line);
+    let bare = unquoted.trim_ascii_end();
+    let tag = bare.strip_suffix(b">").or(bare.strip_suffix(b"|"));
+    let tag = tag.map(|name| name.trim_ascii_end()).map(|name| name.strip_suffix(b":").unwrap_or(name));
+    let tag = tag.or(bare.strip_suffix(b","));
+    if line.len() > 12
+        && bare.len() > 3
+        && bare[bare.len() - 3..].eq_ignore_ascii_case(b" by")
+        && memchr::memmem::find(&line.to_ascii_lowercase(), b"identified").is_some()
+        && is_drawn(&text[run.start..run.end])
+    {
+        return Some((run.start, Secret::Password));
+    }
+    let name = [&b" is"[..], b" was", b" to"]
+        .into_iter()
+        .find_map(|word| bare.strip_suffix(word))
+        .or(tag)
+        .unwrap_or(bare);
+    if name.len() == line.len() || !may_end_name(name) {
+        return None;
+    }
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+    let length = name.iter().rev().take(LONGEST_NAME).take_while(|byte| part(byte)).count();
+    let secret = kind_of(&name[name.len() - length..])?;
+    let value = value_at(text, run.start);
+    let token = &text[value.start..value.end];
+    (is_drawn(token) && is_value(secret, token)).then_some((run.start, secret))
 }
 
 /// A value from `start` on, up to a space, a quote or a sign that ends values in code, URLs and lists.
@@ -262,18 +532,35 @@ fn value_at(text: &[u8], start: usize) -> Span {
     Span { start, end }
 }
 
+/// Most signs and spaces between a name and its value.
+const MOST_NOISE: usize = 48;
+
 fn value_behind(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
     let mut at = sign + 1;
-    if matches!(text.get(at), Some(b'=' | b'>')) {
+    while matches!(text.get(at), Some(b'=' | b'>'))
+        || text[at..].starts_with(b":=")
+        || text[at..].starts_with(b"::=")
+    {
         at += 1;
     }
     let spaced = text.get(at).is_some_and(u8::is_ascii_whitespace);
-    while at < sign + 5 && text.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'*')) {
+    let mut quote = None;
+    while let Some(&byte) = text.get(at).filter(|_| at < sign + MOST_NOISE) {
+        match byte {
+            b' ' | b'\t' | b'*' => {}
+            b'\\' if matches!(text.get(at + 1), Some(b'"' | b'\'')) => {}
+            b'"' | b'\'' | b'`' if quote.is_none() => quote = Some(byte),
+            // Something between signs and quotes without a value; an empty value ends it.
+            b':' | b'=' if at > sign + 1 => quote = None,
+            b'|' | b'>' if text.get(at + 1) == Some(&b'\n') => at += 1,
+            _ => break,
+        }
         at += 1;
+        if quote.is_some() && !matches!(text.get(at), Some(b' ' | b':' | b'=')) {
+            break;
+        }
     }
-    let quote = text.get(at).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     if let Some(quote) = quote {
-        at += 1;
         // A quoted value ends at its quote and may hold other signs.
         let rest = &text[at..];
         let end = rest
@@ -282,7 +569,7 @@ fn value_behind(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
             .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))?;
         return is_value(secret, &rest[..end]).then_some(Span { start: at, end: at + end });
     }
-    for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"Token ", b"token "] {
+    for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"basic ", b"Api-Token ", b"Token ", b"token "] {
         if text[at..].starts_with(scheme) {
             at += scheme.len();
         }
