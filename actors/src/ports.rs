@@ -45,6 +45,8 @@ pub struct Decision {
     pub evaluated: u32,
     /// How long deciding took; zero when nobody measured.
     pub took: Duration,
+    /// Names in the client's arguments that were turned back into what they stand for before it was decided.
+    pub restored: Vec<String>,
 }
 
 impl Decision {
@@ -59,6 +61,7 @@ impl Decision {
             matched: Vec::new(),
             evaluated: 0,
             took: Duration::ZERO,
+            restored: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`axonflow`] asks a remote policy service; [`embedded`] judges by the rules that come with the program.
 
+pub mod around;
 pub mod axonflow;
 pub mod embedded;
 mod text;

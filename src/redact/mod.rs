@@ -27,10 +27,16 @@ mod masks;
 mod media;
 mod numbers;
 pub mod output_schema;
+mod places;
 pub mod port;
+pub mod pseudonyms;
+pub mod report;
 mod scan;
+pub mod scoping;
 mod splice;
+pub mod style;
 mod text;
+pub mod treatment;
 pub mod window;
 mod words;
 
@@ -114,10 +120,16 @@ impl Redactor {
 
     /// Masks one JSON value within a scope.
     pub fn scan_within(&self, json: &[u8], scope: Scope) -> Result<Scan, Malformed> {
+        let splices = self.splices(json, scope)?;
+        Ok(if splices.is_empty() { Scan::default() } else { splice::apply(json, &splices) })
+    }
+
+    /// What is to be masked in one JSON value.
+    fn splices(&self, json: &[u8], scope: Scope) -> Result<Vec<splice::Splice>, Malformed> {
         let mut splices = Vec::new();
         check_utf8(json)?;
         Scanner::new(json, Some(&self.matcher), scope, &mut splices).one_value()?;
-        Ok(if splices.is_empty() { Scan::default() } else { splice::apply(json, &splices) })
+        Ok(splices)
     }
 
     /// Masks plain text; text that is JSON is masked as JSON.
