@@ -126,6 +126,9 @@ pub(super) fn known_kinds() -> String {
     format!("use one of {}", kinds.into_iter().collect::<Vec<_>>().join(", "))
 }
 
+/// Hexadecimal digits of a hash.
+pub(super) const HASH_DIGITS: usize = 32;
+
 /// The key of this installation's hashes. `Debug` does not print it.
 #[derive(Clone)]
 pub struct HashKey([u8; 32]);
@@ -146,7 +149,7 @@ impl HashKey {
         let inner = Sha256::new().chain_update(pad(0x36)).chain_update(kind).chain_update([0]);
         let inner = inner.chain_update(value).finalize();
         let outer = Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize();
-        outer.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        outer.iter().take(HASH_DIGITS / 2).fold(String::with_capacity(HASH_DIGITS), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         })

@@ -6,7 +6,7 @@ use super::places::{Bounds, Place, locate};
 use super::report::path;
 use super::scoping::{Spare, Spares, spared};
 use super::splice::{self, Fill, Splice};
-use super::style::Replacer;
+use super::style::{HASH_DIGITS, Replacer};
 use super::{Malformed, Redactor, Scope};
 use std::collections::BTreeMap;
 
@@ -62,14 +62,21 @@ impl Treatment {
         scope: Scope,
         answer: &Answer<'_>,
     ) -> Result<Treated, Malformed> {
-        let mut splices = redactor.splices(json, scope)?;
+        let restyles = self.replacer.restyles() && !answer.tokens_only;
+        let find = |json: &[u8]| {
+            let mut splices = redactor.splices(json, scope)?;
+            if restyles {
+                splices.retain(|splice| !in_hash(json, splice));
+            }
+            Ok(splices)
+        };
+        let mut splices = find(json)?;
         self.add_restored(json, answer, &mut splices);
         let mut treated = Treated::default();
         if splices.is_empty() {
             return Ok(treated);
         }
         let rules = self.spares.of(answer.backend, answer.tool);
-        let restyles = self.replacer.restyles() && !answer.tokens_only;
         let mut round = Round {
             json,
             rules: &rules,
@@ -82,7 +89,7 @@ impl Treatment {
         if let Some(text) = treated.json.take_if(|_| restyles) {
             // What reads like a value again becomes a token, so that a second scan finds nothing.
             let scoped = std::mem::take(&mut treated.scoped);
-            let mut splices = redactor.splices(&text, scope)?;
+            let mut splices = find(&text)?;
             let mut round =
                 Round { json: &text, rules: &rules, replacer: None, backend: "", treated: &mut treated };
             let again = round.run(&mut splices);
@@ -194,6 +201,20 @@ impl Round<'_> {
         }
         scan.json
     }
+}
+
+/// Whether a finding is the digest of a hash of ours: behind `[HASH:password:` anything reads like a password.
+fn in_hash(json: &[u8], splice: &Splice) -> bool {
+    const HEAD: &[u8] = b"[HASH:";
+    let Some(digest) = json.get(splice.start..splice.start + HASH_DIGITS + 1) else { return false };
+    let kind = json[..splice.start].strip_suffix(b":").map(|head| {
+        let length = head.iter().rev().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
+        &head[..head.len() - length]
+    });
+    digest.ends_with(b"]")
+        && digest[..HASH_DIGITS].iter().all(u8::is_ascii_hexdigit)
+        && splice.end <= splice.start + digest.len()
+        && kind.is_some_and(|head| head.ends_with(HEAD))
 }
 
 /// Adds the path of a place, if there is room; whether the place is told of.
