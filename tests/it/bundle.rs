@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Variables that a person with a form has no use for: the form has a field that does the same in another way, or they
 /// are for tests of a set-up.
-const NOT_IN_THE_FORM: [&str; 15] = [
+const NOT_IN_THE_FORM: [&str; 18] = [
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -15,6 +15,9 @@ const NOT_IN_THE_FORM: [&str; 15] = [
     "CALLGATE_CALL_BUDGET",
     "CALLGATE_CARD_MATCH",
     "CALLGATE_LIST_WAIT",
+    "CALLGATE_PSEUDONYMS_ACROSS",
+    "CALLGATE_REDACT_STYLE",
+    "CALLGATE_RESULT_META",
     "CALLGATE_MAX_LINE",
     "CALLGATE_STATE_DIR",
     "CALLGATE_TOOL_NAME_MAX",

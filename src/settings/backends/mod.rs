@@ -9,12 +9,14 @@ mod json;
 mod keys;
 #[cfg(test)]
 mod schema_tests;
+mod spare;
 #[cfg(test)]
 mod tests;
 
 use super::families::nearest;
 use super::machine::Places;
 use crate::fault::{Fault, quoted};
+use crate::redact::scoping::Spare;
 use crate::secret::Secret;
 use entry::{Dialect, Read};
 use json::{Node, Value};
@@ -38,6 +40,8 @@ pub struct BackendEntry {
     pub transport: Transport,
     /// Longest wait for one of its answers; `None` leaves `AXONFLOW_BACKEND_TIMEOUT`.
     pub timeout: Option<Duration>,
+    /// What is not masked in the answers of its tools.
+    pub spare: Vec<Spare>,
     /// Where it was written: file or variable, line and key.
     pub source: String,
 }
