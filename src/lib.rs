@@ -11,6 +11,7 @@ pub mod log;
 pub mod pdp;
 pub mod policy;
 pub mod redact;
+pub mod response_phase;
 pub mod response_plane;
 pub mod secret;
 pub mod settings;

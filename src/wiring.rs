@@ -3,11 +3,17 @@
 use crate::fault::Fault;
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
+use crate::pdp::around::Around;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::policy::authority::{Authority, PolicySet};
 use crate::redact::port::{LocalRedactor, RedactMode};
-use crate::redact::{self, Redactor};
+use crate::redact::pseudonyms::Pseudonyms;
+use crate::redact::scoping::Spares;
+use crate::redact::style::{Replacer, Style};
+use crate::redact::treatment::Treatment;
+use crate::redact::{self, Redactor, hash_key};
+use crate::response_phase::ResponsePhase;
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
 use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
@@ -28,7 +34,9 @@ pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// The plan of the machine that these settings describe.
 pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
-    let (decide, remote) = decision_point(settings)?;
+    let authority = authority(settings)?;
+    let (decide, remote) = decision_point(settings, &authority)?;
+    let treatment = treatment(settings)?;
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -43,8 +51,8 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         },
         threads: Threads::System,
         seed: fastrand::u64(..),
-        decide,
-        redact: response_plane(settings, remote),
+        decide: Arc::new(Around::new(decide, treatment.pseudonyms)),
+        redact: response_plane(settings, remote, treatment.treatment, authority),
         journal: journal(settings),
         launch: Arc::new(launch),
     })
@@ -52,17 +60,25 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
 
 type CheckOutput = crate::pdp::axonflow::CheckOutput;
 
-fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
+/// The policies in this program. With a remote decision point they judge answers only.
+fn authority(settings: &Settings) -> Result<Arc<Authority>, Fault> {
+    let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
+        Fault::failure(
+            format!("the embedded policies cannot be used: {error}"),
+            "report this build as broken",
+        )
+    })?;
+    Ok(Arc::new(Authority::new(set)))
+}
+
+fn decision_point(
+    settings: &Settings,
+    authority: &Arc<Authority>,
+) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
-                Fault::failure(
-                    format!("the embedded policies cannot be used: {error}"),
-                    "report this build as broken",
-                )
-            })?;
-            let authority = Arc::new(Authority::new(set));
-            Ok((Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone())), None))
+            let agent = settings.identity.ai_agent.clone();
+            Ok((Arc::new(EmbeddedPdp::new(authority.clone(), agent)), None))
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
@@ -95,7 +111,31 @@ fn axonflow_options(settings: &Settings) -> AxonflowOptions {
     }
 }
 
-fn response_plane(settings: &Settings, remote: Option<CheckOutput>) -> Arc<dyn Redact> {
+/// How findings are treated, and the names that were given meanwhile.
+struct Treating {
+    treatment: Treatment,
+    pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+fn treatment(settings: &Settings) -> Result<Treating, Fault> {
+    let styles = settings.redact_style.clone();
+    let pseudonyms =
+        styles.has(Style::Pseudonym).then(|| Arc::new(Pseudonyms::new(settings.pseudonyms_across)));
+    let key = if styles.has(Style::Hash) { Some(hash_key::load(&settings.state_dir)?) } else { None };
+    let mut spares = Spares::default();
+    for entry in &settings.backends {
+        spares.add(&entry.id, entry.spare.iter().cloned());
+    }
+    let replacer = Replacer::new(styles, key, pseudonyms.clone());
+    Ok(Treating { treatment: Treatment::new(replacer, spares), pseudonyms })
+}
+
+fn response_plane(
+    settings: &Settings,
+    remote: Option<CheckOutput>,
+    treatment: Treatment,
+    authority: Arc<Authority>,
+) -> Arc<dyn Redact> {
     let card_match = match settings.card_match {
         CardMatch::Loose => redact::CardMatch::Loose,
         CardMatch::Precise => redact::CardMatch::Precise,
@@ -111,7 +151,10 @@ fn response_plane(settings: &Settings, remote: Option<CheckOutput>) -> Arc<dyn R
         RedactEngine::Both => Engine::Both,
     };
     let local = Redactor::new(redact::Options { card_match, ..redact::Options::default() });
-    Arc::new(ResponsePlane::new(LocalRedactor::new(local, mode), remote, engine, mode != RedactMode::Off))
+    let local = LocalRedactor::new(local, mode).with_treatment(treatment);
+    let plane = ResponsePlane::new(local, remote, engine, mode != RedactMode::Off)
+        .with_policies(ResponsePhase::new(authority, settings.identity.ai_agent.clone()));
+    Arc::new(if settings.result_meta { plane.with_reports() } else { plane })
 }
 
 fn journal(settings: &Settings) -> OpenJournal {

@@ -18,6 +18,7 @@ pub mod detect;
 mod encoded;
 mod escape;
 mod fold;
+pub mod hash_key;
 mod joined;
 mod keys;
 pub mod labels;
@@ -164,6 +165,17 @@ impl std::fmt::Debug for Redactor {
 pub fn check(json: &[u8]) -> Result<(), Malformed> {
     check_utf8(json)?;
     Scanner::new(json, None, Scope::default(), &mut Vec::new()).one_value()
+}
+
+/// Decodes the content of a JSON string whose escapes are known to be valid; `buffer` only grows.
+pub(crate) fn unescaped<'t>(raw: &'t [u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
+    escape::unescape(raw, buffer)
+}
+
+/// Where offsets in the decoded content of a string, in rising order, stand in its raw bytes.
+pub(crate) fn raw_offsets(raw: &[u8], offsets: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut way = escape::WayBack::new(raw);
+    offsets.into_iter().map(|offset| way.raw_offset(offset)).collect()
 }
 
 fn check_utf8(json: &[u8]) -> Result<(), Malformed> {

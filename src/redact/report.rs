@@ -1,8 +1,8 @@
 //! What is told of a redaction: the paths of what was masked, and the object in a result's `_meta`. Never a value.
 
-use super::limits::{REPORTED_KEY_BYTES, REPORTED_PATH_BYTES};
-use super::places::Step;
-use callgate_actors::ports::{Decision, MatchedPolicy, Redaction};
+use super::limits::{REPORTED_FIELDS, REPORTED_KEY_BYTES, REPORTED_PATH_BYTES};
+use super::places::{Step, locate};
+use callgate_actors::ports::{Decision, Findings, MatchedPolicy, Redaction};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
@@ -51,6 +51,22 @@ pub(super) fn path(steps: &[Step<'_>]) -> String {
         }
     }
     path
+}
+
+/// Adds the paths of spans of a JSON value to a report, as far as there is room.
+pub(crate) fn add_fields(json: &[u8], spans: &[(usize, usize)], findings: &mut Findings) {
+    locate(json, spans, &mut |_, place| {
+        let path = path(&place.steps);
+        if findings.fields.last() == Some(&path) {
+            return true;
+        }
+        if findings.fields.len() < REPORTED_FIELDS {
+            findings.fields.push(path);
+        } else {
+            findings.fields_left_out += 1;
+        }
+        true
+    });
 }
 
 /// A name as it is, anything else in brackets and quotes.
@@ -175,7 +191,7 @@ fn with_member(object: &[u8], member: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use callgate_actors::ports::{Findings, Verdict};
+    use callgate_actors::ports::Verdict;
     use serde_json::{Value, json};
 
     #[test]
