@@ -194,6 +194,12 @@ fn fails_open(settings: &Settings) -> bool {
 }
 
 fn identity(settings: &Settings) -> Identity {
+    let names = if settings.redact_style.has(Style::Pseudonym) {
+        " A name such as [EMAIL_3] stands for one value: use it as it is in a call of the server that gave it, and the \
+         server receives the value."
+    } else {
+        ""
+    };
     let ids: Vec<&str> = settings.backends.iter().map(|entry| entry.id.as_str()).collect();
     Identity {
         name: NAME.into(),
@@ -201,7 +207,7 @@ fn identity(settings: &Settings) -> Identity {
         version: env!("CARGO_PKG_VERSION").into(),
         preamble: format!(
             "These tools are governed: every call is checked before it runs, and personal data in answers is replaced \
-             by tokens such as [REDACTED:email]. A refused call says why; change the request or ask the person \
+             by tokens such as [REDACTED:email].{names} A refused call says why; change the request or ask the person \
              rather than repeating it. Servers behind this gate: {}.",
             ids.join(", ")
         ),

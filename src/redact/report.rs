@@ -2,7 +2,7 @@
 
 use super::limits::{REPORTED_FIELDS, REPORTED_KEY_BYTES, REPORTED_PATH_BYTES};
 use super::places::{Step, locate};
-use callgate_actors::ports::{Decision, Findings, MatchedPolicy, Redaction};
+use callgate_actors::ports::{Decision, Findings, PolicyInfo, Redaction, millis};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
@@ -82,45 +82,12 @@ fn push_key(path: &mut String, key: &str, fresh: bool) {
     }
 }
 
-/// The report of one result. The members of `policy_info` are those of the AxonFlow contract, section 2.4.
+/// The report of one result.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     redacted: bool,
     redacted_fields: Vec<&'a str>,
     policy_info: PolicyInfo<'a>,
-}
-
-/// What was asked and who spoke.
-#[derive(Debug, Serialize)]
-struct PolicyInfo<'a> {
-    policies_evaluated: u32,
-    blocked: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    block_reason: Option<&'a str>,
-    redactions_applied: u32,
-    processing_time_ms: u64,
-    matched_policies: Vec<Matched<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Matched<'a> {
-    policy_id: &'a str,
-    policy_name: &'a str,
-    category: &'a str,
-    severity: &'a str,
-    action: &'a str,
-}
-
-impl<'a> From<&'a MatchedPolicy> for Matched<'a> {
-    fn from(spoke: &'a MatchedPolicy) -> Self {
-        Matched {
-            policy_id: &spoke.policy_id,
-            policy_name: &spoke.policy_name,
-            category: &spoke.category,
-            severity: &spoke.severity,
-            action: &spoke.action,
-        }
-    }
 }
 
 /// The report of a result that passes, as JSON. `spent` is the time of its redaction; the decision's is added.
@@ -143,8 +110,8 @@ pub fn report(redaction: &Redaction, decision: Option<&Decision>, spent: Duratio
             blocked: false,
             block_reason: None,
             redactions_applied: applied,
-            processing_time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            matched_policies: request.chain(&findings.matched).map(Matched::from).collect(),
+            processing_time_ms: millis(took),
+            matched_policies: request.chain(&findings.matched).collect(),
         },
     };
     // Texts and numbers under text keys always serialize.
@@ -191,7 +158,7 @@ fn with_member(object: &[u8], member: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use callgate_actors::ports::Verdict;
+    use callgate_actors::ports::{MatchedPolicy, Verdict};
     use serde_json::{Value, json};
 
     #[test]
