@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod http_backends;
 mod names;
+mod redaction;
 mod relay;
 mod remote_pdp;
 mod shutdown;
