@@ -57,7 +57,13 @@ fn strict_schemas() {
         );
     }
     assert_fits(|_| Server::strict(), |_| all.clone());
-    for (style, mark) in [("pseudonym", "[EMAIL_"), ("mask", "***"), ("partial", "***"), ("hash", "[HASH:"), ("plain", "[REDACTED]")] {
+    for (style, mark) in [
+        ("pseudonym", "[EMAIL_"),
+        ("mask", "***"),
+        ("partial", "***"),
+        ("hash", "[HASH:"),
+        ("plain", "[REDACTED]"),
+    ] {
         assert_fits_styled(style, mark, |_| Server::strict(), |_| all.clone());
     }
 }

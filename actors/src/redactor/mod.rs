@@ -75,15 +75,15 @@ fn withheld(reason: &str) -> Withheld {
 mod tests {
     use super::*;
     use crate::ports::Carrier;
-    use std::sync::Mutex;
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use crossbeam_channel::{Receiver, Sender, bounded};
+    use tokio::sync::mpsc;
 
     /// Lengths above this are no quick work; what starts with `!` panics, what starts with `~` waits to be let go.
     const QUICK: usize = 16;
 
     struct Staged {
-        begun: Mutex<Sender<()>>,
-        let_go: Mutex<Receiver<()>>,
+        begun: mpsc::Sender<()>,
+        let_go: Receiver<()>,
     }
 
     impl Redact for Staged {
@@ -95,8 +95,8 @@ mod tests {
             match json.first() {
                 Some(b'!') => panic!("this job is to be lost"),
                 Some(b'~') => {
-                    self.begun.lock().expect("a lock").send(()).expect("somebody waits");
-                    self.let_go.lock().expect("a lock").recv().expect("somebody lets go");
+                    self.begun.try_send(()).expect("somebody waits");
+                    self.let_go.recv().expect("somebody lets go");
                 }
                 _ => {}
             }
@@ -104,10 +104,11 @@ mod tests {
         }
     }
 
-    fn staged(threads: usize) -> (Redactor, Receiver<()>, Sender<()>) {
-        let ((begun, has_begun), (go, let_go)) = (channel(), channel());
-        let redact = Staged { begun: Mutex::new(begun), let_go: Mutex::new(let_go) };
-        (Redactor::new(Arc::new(redact), threads), has_begun, go)
+    fn staged(threads: usize) -> (Redactor, mpsc::Receiver<()>, Sender<()>) {
+        let (begun, has_begun) = mpsc::channel(1);
+        let (go, let_go) = bounded(1);
+        let redact = Arc::new(Staged { begun, let_go });
+        (Redactor::new(redact, threads, &Threads::System), has_begun, go)
     }
 
     fn subject() -> Subject {
@@ -128,14 +129,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_answer_delays_neither_a_small_nor_a_middle_one() {
-        let (redactor, begun, go) = staged(2);
+        let (redactor, mut begun, go) = staged(2);
         let large = tokio::spawn({
             let redactor = redactor.clone();
             async move { redactor.redact(&subject(), text(b'~', 8 << 20)).await }
         });
-        tokio::task::spawn_blocking(move || begun.recv().expect("the large one has begun"))
-            .await
-            .expect("joined");
+        assert_eq!(begun.recv().await, Some(()), "the large one has begun");
         // Both are answered while the large one is held.
         assert!(redactor.redact(&subject(), text(b'a', QUICK)).await.is_ok());
         assert!(redactor.redact(&subject(), text(b'b', QUICK + 1)).await.is_ok());
