@@ -4,15 +4,21 @@
 //! else that they say is told in the report and the audit row.
 
 mod reading;
+mod record;
 mod removal;
+#[cfg(test)]
+mod tests;
 
 use crate::policy::authority::{Authority, Content, Judgement, Matched, PolicySet, Question};
 use crate::policy::model::{Action, Phase};
 use crate::policy::{Match, Texts};
 use callgate_actors::call::Hints;
-use callgate_actors::ports::{Carrier, MatchedPolicy, Redaction, Subject, Withheld};
+use callgate_actors::ports::{MatchedPolicy, Redaction, Subject, Withheld};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+pub use record::Keeper;
 
 /// Up to this length an answer is judged as the JSON that it is; a longer one as texts of bounded length, so that the
 /// memory for judging does not grow with it. Equal to what is redacted without changing the thread.
@@ -25,12 +31,19 @@ const TOLD: usize = 16;
 pub struct ResponsePhase {
     authority: Arc<Authority>,
     agent: String,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl ResponsePhase {
     /// By `authority`, for answers to `agent`.
     pub fn new(authority: Arc<Authority>, agent: String) -> Self {
-        Self { authority, agent }
+        Self { authority, agent, keeper: None }
+    }
+
+    /// The same with rows for explaining later what became of the answers of calls.
+    #[must_use]
+    pub fn with_keeper(self, keeper: Keeper) -> Self {
+        Self { keeper: Some(Arc::new(keeper)), ..self }
     }
 
     /// Judges what `redaction` made of `json`; notes who spoke and takes out what must not pass.
@@ -39,9 +52,23 @@ impl ResponsePhase {
     /// What a policy blocks, and what cannot be judged, must not pass.
     pub fn judge(&self, subject: &Subject, json: &[u8], redaction: &mut Redaction) -> Result<(), Withheld> {
         let set = self.authority.current();
+        let judged = self.judge_by(&set, subject, json, redaction);
+        if let Some(keeper) = &self.keeper {
+            keeper.note(subject, "", judged.as_ref().map(|()| &*redaction));
+        }
+        judged
+    }
+
+    fn judge_by(
+        &self,
+        set: &PolicySet,
+        subject: &Subject,
+        json: &[u8],
+        redaction: &mut Redaction,
+    ) -> Result<(), Withheld> {
         let text = redaction.json.as_deref().unwrap_or(json);
-        let mut said = self.ask(&set, subject, text)?;
-        said.spoke.extend(masked_kinds(&set, redaction));
+        let mut said = self.ask(set, subject, text)?;
+        said.spoke.extend(masked_kinds(set, redaction));
         said.spoke.sort_by_key(|matched| matched.action);
         said.spoke.dedup_by(|one, other| one.policy_id == other.policy_id);
         let findings = &mut redaction.findings;
@@ -80,15 +107,19 @@ impl ResponsePhase {
             said.add(judgement);
             return Ok(said);
         }
-        // Lists and texts at the top, keys that stand twice, lone surrogates: an answer may have them.
+        // Lists and texts at the top, keys that stand twice, lone surrogates: an answer may have them. Rules about the
+        // tool and the caller are asked once, the policies about each piece; personal data was looked for already.
+        let judgement = set.judge(&Question { content: Content::Text(""), ..question });
+        said.add(judgement.map_err(|why| Withheld {
+            reason: format!("the answer cannot be judged: {why}"),
+            ..Withheld::default()
+        })?);
         reading::pieces(text, &mut |piece| {
-            let judgement = set.judge(&Question { content: Content::Text(piece), ..question });
-            said.add(judgement.map_err(|why| Withheld {
-                reason: format!("the answer cannot be judged: {why}"),
-                ..Withheld::default()
-            })?);
-            Ok(())
-        })?;
+            let mut texts = Texts::default();
+            texts.value(piece);
+            let spoke = set.engine().judge(&texts, &BTreeMap::new(), Phase::Response);
+            said.add_spoke(spoke.iter().map(Matched::from));
+        });
         Ok(said)
     }
 }
@@ -103,7 +134,11 @@ struct Said {
 impl Said {
     fn add(&mut self, judgement: Judgement) {
         self.evaluated = judgement.evaluated;
-        for matched in judgement.matched {
+        self.add_spoke(judgement.matched);
+    }
+
+    fn add_spoke(&mut self, spoke: impl IntoIterator<Item = Matched>) {
+        for matched in spoke {
             if !self.spoke.iter().any(|known| known.policy_id == matched.policy_id) {
                 self.spoke.push(matched);
             }
@@ -123,16 +158,4 @@ fn masked_kinds(set: &PolicySet, redaction: &Redaction) -> Vec<Matched> {
         Matched { action, ..matched }
     };
     spoke.iter().map(told).collect()
-}
-
-/// Whether what a carrier holds is judged: everything that reaches the model.
-pub fn judges(carrier: Carrier) -> bool {
-    match carrier {
-        Carrier::ToolResult
-        | Carrier::Error
-        | Carrier::Content
-        | Carrier::Notice
-        | Carrier::ClientRequest
-        | Carrier::Catalogue => true,
-    }
 }
