@@ -53,14 +53,20 @@ fn comparable(told: &Value, setup: &Setup) -> Value {
     told
 }
 
-/// The proxy's own report in `_meta` is the one thing that it adds; the Python SDK calls the member `meta`.
+/// The proxy's own report in `_meta` is the one thing that it adds to results; the Python SDK calls the member `meta`.
 fn without_report(told: &mut Value) {
-    for key in ["_meta", "meta"] {
-        let Some(result) = told["result"].as_object_mut() else { return };
-        let Some(meta) = result.get_mut(key).and_then(Value::as_object_mut) else { continue };
-        if meta.remove("io.callgate/governance").is_some() && meta.is_empty() {
-            result.remove(key);
+    match told {
+        Value::Array(items) => items.iter_mut().for_each(without_report),
+        Value::Object(members) => {
+            for key in ["_meta", "meta"] {
+                let Some(meta) = members.get_mut(key).and_then(Value::as_object_mut) else { continue };
+                if meta.remove("io.callgate/governance").is_some() && meta.is_empty() {
+                    members.remove(key);
+                }
+            }
+            members.values_mut().for_each(without_report);
         }
+        _ => {}
     }
 }
 
