@@ -54,7 +54,7 @@ impl ResponsePhase {
         let set = self.authority.current();
         let judged = self.judge_by(&set, subject, json, redaction);
         if let Some(keeper) = &self.keeper {
-            keeper.note(subject, "", judged.as_ref().map(|()| &*redaction));
+            keeper.note(subject, set.version(), judged.as_ref().map(|()| &*redaction));
         }
         judged
     }

@@ -12,8 +12,9 @@ use std::io::Write;
 /// Appends one row without its line feed.
 ///
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
-/// says what was decided; `redactions`, how many values of each type were masked, and `redacted_fields`, at which JSON
-/// paths; `scoped`, how many of each type a setting spared; `response_policies`, who spoke about the answer.
+/// says what was decided; `approval_id` where a person was asked; `redactions`, how many values of each type were masked,
+/// and `redacted_fields`, at which JSON paths; `scoped`, how many of each type a setting spared; `response_policies`, who
+/// spoke about the answer.
 pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
     let call = &ending.call;
     let malformed = call.tool.is_empty();
@@ -40,6 +41,9 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
     row.number("redaction_count", masked);
 
     row.text("outcome", outcome(ending.outcome));
+    if let Some(decision) = decision.filter(|decision| !decision.approval_id.is_empty()) {
+        row.text("approval_id", &decision.approval_id);
+    }
     row.counts("redactions", &ending.masked);
     let findings = &ending.findings;
     if !findings.fields.is_empty() {

@@ -5,9 +5,8 @@
 //! arguments, pseudonyms included: it says what the client asked for, and can be checked against the client's log.
 
 use crate::redact::pseudonyms::Pseudonyms;
-use bytes::Bytes;
 use callgate_actors::call::Call;
-use callgate_actors::ports::{Decide, Decision, Verdict};
+use callgate_actors::ports::{Approve, Decide, Decision, Standing, Ticket, Verdict, Word};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,21 +23,60 @@ impl Around {
     }
 
     fn decide_restored(&self, call: &Call, deadline: Instant) -> Decision {
-        let restored = self
-            .pseudonyms
-            .as_ref()
-            .zip(call.arguments.as_deref())
-            .and_then(|(names, json)| names.restore(&call.backend, json));
-        let Some(restored) = restored else { return self.inner.decide(call, deadline) };
-        let arguments = Bytes::from(restored.json);
-        let mut decision =
-            self.inner.decide(&Call { arguments: Some(arguments.clone()), ..call.clone() }, deadline);
-        if let Verdict::Allow { arguments: changed, .. } = &mut decision.verdict {
-            // An obligation changed the restored arguments already, where there was one.
-            changed.get_or_insert(arguments);
-            decision.restored = restored.names;
+        let Some((restored, names)) = restored(self.pseudonyms.as_deref(), call) else {
+            return self.inner.decide(call, deadline);
+        };
+        let mut decision = self.inner.decide(&restored, deadline);
+        // An obligation changed the restored arguments already, where there was one.
+        match &mut decision.verdict {
+            Verdict::Allow { arguments, .. } => *arguments = arguments.take().or(restored.arguments),
+            Verdict::NeedsApproval => {
+                decision.approved_arguments = decision.approved_arguments.take().or(restored.arguments);
+            }
+            Verdict::Deny | Verdict::Unavailable { .. } => {}
         }
+        decision.restored = names;
         decision
+    }
+}
+
+/// The call with the values that its pseudonyms stand for, and their names; `None` when it has none.
+fn restored(pseudonyms: Option<&Pseudonyms>, call: &Call) -> Option<(Call, Vec<String>)> {
+    let restored = pseudonyms?.restore(&call.backend, call.arguments.as_deref()?)?;
+    Some((Call { arguments: Some(restored.json.into()), ..call.clone() }, restored.names))
+}
+
+/// Approvals with the same around them: a person sees what the backend would be sent, and a grant is bound to values.
+/// A name stands for another value in the next session, so a grant for the name would be one for anybody.
+pub struct AroundApprovals {
+    inner: Arc<dyn Approve>,
+    pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+impl AroundApprovals {
+    /// Around `inner`.
+    pub fn new(inner: Arc<dyn Approve>, pseudonyms: Option<Arc<Pseudonyms>>) -> Self {
+        Self { inner, pseudonyms }
+    }
+}
+
+impl Approve for AroundApprovals {
+    fn open(&self, call: &Call, decision: &Decision, deadline: Instant) -> Result<Ticket, String> {
+        match restored(self.pseudonyms.as_deref(), call) {
+            Some((call, _)) => self.inner.open(&call, decision, deadline),
+            None => self.inner.open(call, decision, deadline),
+        }
+    }
+
+    fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, deadline: Instant) -> Standing {
+        match restored(self.pseudonyms.as_deref(), call) {
+            Some((call, _)) => self.inner.look(&call, decision, ticket, deadline),
+            None => self.inner.look(call, decision, ticket, deadline),
+        }
+    }
+
+    fn answered(&self, ticket: &Ticket, word: Word) -> Result<(), String> {
+        self.inner.answered(ticket, word)
     }
 }
 
@@ -67,6 +105,7 @@ mod tests {
     use crate::redact::style::{Replacer, Style, Styles};
     use crate::redact::treatment::Treatment;
     use crate::redact::{Options, Redactor};
+    use bytes::Bytes;
     use callgate_actors::call::Hints;
     use callgate_actors::ports::{Carrier, Redact, Subject};
     use std::sync::Mutex;
@@ -142,6 +181,41 @@ mod tests {
             [r#"{"to":"jane@acme.com"}"#, r#"{"to":"[EMAIL_1]"}"#],
             "the other backend never gave the value"
         );
+    }
+
+    /// Keeps the arguments that it was asked about.
+    #[derive(Default)]
+    struct Tickets(Mutex<Vec<Bytes>>);
+
+    impl Approve for Tickets {
+        fn open(&self, call: &Call, _: &Decision, _: Instant) -> Result<Ticket, String> {
+            self.0.lock().unwrap().extend(call.arguments.clone());
+            Ok(Ticket::default())
+        }
+
+        fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, deadline: Instant) -> Standing {
+            self.open(call, decision, deadline).unwrap();
+            let _ = ticket;
+            Standing::Used
+        }
+
+        fn answered(&self, _: &Ticket, _: Word) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_grant_is_bound_to_the_value_and_not_to_its_name() {
+        let (names, ..) = session();
+        let tickets = Arc::new(Tickets::default());
+        let around = AroundApprovals::new(tickets.clone(), Some(names));
+        let held = Decision::of(Verdict::NeedsApproval);
+        let call = call("crm", r#"{"to":"[EMAIL_1]"}"#);
+        around.open(&call, &held, Instant::now()).unwrap();
+        around.look(&call, &held, &Ticket::default(), Instant::now());
+        let asked = tickets.0.lock().unwrap();
+        assert_eq!(asked.len(), 2);
+        assert!(asked.iter().all(|asked| asked == r#"{"to":"jane@acme.com"}"#.as_bytes()));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::super::families::nearest;
 use super::entry::Entry;
-use super::json::{Node, Value};
 use super::keys;
 use crate::fault::quoted;
+use crate::located::{Node, Value};
 use crate::redact::scoping::Spare;
 
 /// Most rules of one backend; each is asked about every finding.
