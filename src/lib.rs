@@ -13,6 +13,7 @@ pub mod log;
 pub mod pdp;
 pub mod policy;
 pub mod redact;
+pub mod response_phase;
 pub mod response_plane;
 #[cfg(test)]
 mod schema_check;

@@ -1,12 +1,15 @@
 //! What happens to everything that flows toward the model: the local redactor, the AxonFlow response plane, or both;
-//! and tool descriptors whose output schema must still fit what a masked answer looks like.
+//! the policies' second phase; the report in a result's `_meta`; and tool descriptors whose output schema must still fit
+//! what a masked answer looks like.
 
 use crate::pdp::axonflow::CheckOutput;
-use crate::redact::output_schema;
 use crate::redact::port::LocalRedactor;
+use crate::redact::{output_schema, report};
+use crate::response_phase::ResponsePhase;
 use callgate_actors::ports::{Carrier, Redact, Redaction, Subject, Withheld};
 use callgate_actors::wire::skim;
 use callgate_actors::wire::splice::splice;
+use std::time::Instant;
 
 /// Redacts for the machine.
 pub struct ResponsePlane {
@@ -15,6 +18,9 @@ pub struct ResponsePlane {
     engine: Engine,
     /// Whether any answer may be changed: then advertised output schemas are relaxed.
     masks: bool,
+    phase: Option<ResponsePhase>,
+    /// Whether results of tools carry a report.
+    reports: bool,
 }
 
 /// Who redacts the answers of calls. Everything else is always redacted locally: the remote plane knows calls only.
@@ -31,7 +37,37 @@ pub enum Engine {
 impl ResponsePlane {
     /// `remote` is needed by every engine but the local one; without it such answers are withheld.
     pub fn new(local: LocalRedactor, remote: Option<CheckOutput>, engine: Engine, masks: bool) -> Self {
-        ResponsePlane { local, remote, engine, masks }
+        ResponsePlane { local, remote, engine, masks, phase: None, reports: false }
+    }
+
+    /// The same with policies that judge what was masked. With [`Engine::Remote`] the answers of calls are left to the
+    /// platform, which has a response phase of its own.
+    #[must_use]
+    pub fn with_policies(self, phase: ResponsePhase) -> Self {
+        Self { phase: Some(phase), ..self }
+    }
+
+    /// The same with a report in the `_meta` of each tool's result.
+    #[must_use]
+    pub fn with_reports(self) -> Self {
+        Self { reports: true, ..self }
+    }
+
+    /// What is masked, by whoever redacts.
+    fn masked(&self, subject: &Subject, json: &[u8]) -> Result<Redaction, Withheld> {
+        if self.goes_remote(subject) {
+            return self.through_platform(subject, json);
+        }
+        self.local.redact(subject, json)
+    }
+
+    /// What the policies say of it.
+    fn judge(&self, subject: &Subject, json: &[u8], redaction: &mut Redaction) -> Result<(), Withheld> {
+        let Some(phase) = self.phase.as_ref().filter(|_| self.masks) else { return Ok(()) };
+        if self.engine == Engine::Remote && self.goes_remote(subject) {
+            return Ok(());
+        }
+        phase.judge(subject, json, redaction)
     }
 
     fn goes_remote(&self, subject: &Subject) -> bool {
@@ -66,10 +102,10 @@ impl ResponsePlane {
         Ok(redaction)
     }
 
-    fn descriptor(&self, subject: &Subject, json: &[u8]) -> Result<Redaction, Withheld> {
-        let mut redaction = self.local.redact(subject, json)?;
+    /// A tool's descriptor with an output schema that masked answers satisfy.
+    fn relax(&self, subject: &Subject, json: &[u8], redaction: &mut Redaction) {
         if !self.masks || subject.tool.is_none() {
-            return Ok(redaction);
+            return;
         }
         let text = redaction.json.as_deref().unwrap_or(json);
         if let Some(span) = skim::member(text, "outputSchema")
@@ -77,7 +113,6 @@ impl ResponsePlane {
         {
             redaction.json = Some(splice(text, &[(span, &relaxed)]));
         }
-        Ok(redaction)
     }
 }
 
@@ -93,12 +128,20 @@ impl Redact for ResponsePlane {
     }
 
     fn redact(&self, subject: &Subject, json: &[u8]) -> Result<Redaction, Withheld> {
-        if self.goes_remote(subject) {
-            return self.through_platform(subject, json);
+        let begun = Instant::now();
+        let mut redaction = self.masked(subject, json)?;
+        self.judge(subject, json, &mut redaction)?;
+        match subject.carrier {
+            Carrier::Catalogue => self.relax(subject, json, &mut redaction),
+            Carrier::ToolResult if self.reports => {
+                let report = report::report(&redaction, subject.decision.as_deref(), begun.elapsed());
+                let text = redaction.json.as_deref().unwrap_or(json);
+                if let Some(told) = report::with_report(text, &report) {
+                    redaction.json = Some(told);
+                }
+            }
+            _ => {}
         }
-        if subject.carrier == Carrier::Catalogue {
-            return self.descriptor(subject, json);
-        }
-        self.local.redact(subject, json)
+        Ok(redaction)
     }
 }

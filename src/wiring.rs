@@ -5,6 +5,7 @@ use crate::approvals::local::{LocalApprovals, LocalOptions};
 use crate::fault::Fault;
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
+use crate::pdp::around::{Around, AroundApprovals};
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::pdp::recorded::Recorded;
@@ -13,7 +14,12 @@ use crate::policy::builder::PolicySetBuilder;
 use crate::policy::rules::watch;
 use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
-use crate::redact::{self, Redactor};
+use crate::redact::pseudonyms::Pseudonyms;
+use crate::redact::scoping::Spares;
+use crate::redact::style::{Replacer, Style};
+use crate::redact::treatment::Treatment;
+use crate::redact::{self, Redactor, hash_key};
+use crate::response_phase::{self, ResponsePhase};
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
 use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
@@ -36,7 +42,10 @@ pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// The plan of the machine that these settings describe.
 pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
-    let Point { decide, remote, approve } = decision_point(settings)?;
+    let authority = authority(settings)?;
+    let Point { decide, remote, approve, log } = decision_point(settings, &authority)?;
+    let treatment = treatment(settings)?;
+    let names = treatment.pseudonyms;
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -51,9 +60,9 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         },
         threads: Threads::System,
         seed: fastrand::u64(..),
-        decide,
-        approve: Some(approvals(settings, approve)?),
-        redact: response_plane(settings, remote),
+        decide: Arc::new(Around::new(decide, names.clone())),
+        approve: Some(Arc::new(AroundApprovals::new(approvals(settings, approve)?, names))),
+        redact: response_plane(settings, remote, treatment.treatment, authority, log),
         journal: journal(settings),
         launch: Arc::new(launch),
     })
@@ -68,34 +77,42 @@ struct Point {
     remote: Option<CheckOutput>,
     /// The approvals that a remote service keeps.
     approve: Option<Arc<dyn Approve>>,
+    /// Where decisions are kept.
+    log: Option<Arc<DecisionLog>>,
 }
 
-fn decision_point(settings: &Settings) -> Result<Point, Fault> {
+/// The policies in this program. With a remote decision point they judge answers only.
+fn authority(settings: &Settings) -> Result<Arc<Authority>, Fault> {
+    let authority = Arc::new(Authority::new(policy_set(settings)?));
+    if let Some((file, _)) = &settings.policy_file {
+        watch::follow(file.clone(), &authority).map_err(|error| {
+            Fault::failure(
+                format!("no thread to follow the policy file: {error}"),
+                "check the system's limits",
+            )
+        })?;
+    }
+    Ok(authority)
+}
+
+fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Point, Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let authority = Arc::new(Authority::new(policy_set(settings)?));
-            if let Some((file, _)) = &settings.policy_file {
-                watch::follow(file.clone(), &authority).map_err(|error| {
-                    Fault::failure(
-                        format!("no thread to follow the policy file: {error}"),
-                        "check the system's limits",
-                    )
-                })?;
-            }
             let pdp = EmbeddedPdp::new(authority.clone(), settings.identity.ai_agent.clone());
-            let point = |decide| Point { decide, remote: None, approve: None };
+            let point = |decide, log| Point { decide, remote: None, approve: None, log };
             let Some(store) = configured::configured(settings).map_err(|error| no_store(&error))? else {
-                return Ok(point(Arc::new(pdp)));
+                return Ok(point(Arc::new(pdp), None));
             };
+            let log = Arc::new(DecisionLog::start(store.clone()));
             let recorded = Recorded {
                 inner: pdp,
-                sources: Sources::start(authority.clone(), store.clone(), source_options(settings)),
-                authority,
-                log: DecisionLog::start(store),
+                sources: Sources::start(authority.clone(), store, source_options(settings)),
+                authority: authority.clone(),
+                log: log.clone(),
                 tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
                 agent: settings.identity.ai_agent.clone(),
             };
-            Ok(point(Arc::new(recorded)))
+            Ok(point(Arc::new(recorded), Some(log)))
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
@@ -103,7 +120,7 @@ fn decision_point(settings: &Settings) -> Result<Point, Fault> {
             })?;
             let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
             let pdp = Arc::new(pdp);
-            Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp) })
+            Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp), log: None })
         }
     }
 }
@@ -171,7 +188,32 @@ fn axonflow_options(settings: &Settings) -> AxonflowOptions {
     }
 }
 
-fn response_plane(settings: &Settings, remote: Option<CheckOutput>) -> Arc<dyn Redact> {
+/// How findings are treated, and the names that were given meanwhile.
+struct Treating {
+    treatment: Treatment,
+    pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+fn treatment(settings: &Settings) -> Result<Treating, Fault> {
+    let styles = settings.redact_style.clone();
+    let pseudonyms =
+        styles.has(Style::Pseudonym).then(|| Arc::new(Pseudonyms::new(settings.pseudonyms_across)));
+    let key = if styles.has(Style::Hash) { Some(hash_key::load(&settings.state_dir)?) } else { None };
+    let mut spares = Spares::default();
+    for entry in &settings.backends {
+        spares.add(&entry.id, entry.spare.iter().cloned());
+    }
+    let replacer = Replacer::new(styles, key, pseudonyms.clone());
+    Ok(Treating { treatment: Treatment::new(replacer, spares), pseudonyms })
+}
+
+fn response_plane(
+    settings: &Settings,
+    remote: Option<CheckOutput>,
+    treatment: Treatment,
+    authority: Arc<Authority>,
+    log: Option<Arc<DecisionLog>>,
+) -> Arc<dyn Redact> {
     let card_match = match settings.card_match {
         CardMatch::Loose => redact::CardMatch::Loose,
         CardMatch::Precise => redact::CardMatch::Precise,
@@ -187,7 +229,16 @@ fn response_plane(settings: &Settings, remote: Option<CheckOutput>) -> Arc<dyn R
         RedactEngine::Both => Engine::Both,
     };
     let local = Redactor::new(redact::Options { card_match, ..redact::Options::default() });
-    Arc::new(ResponsePlane::new(LocalRedactor::new(local, mode), remote, engine, mode != RedactMode::Off))
+    let local = LocalRedactor::new(local, mode).with_treatment(treatment);
+    let agent = settings.identity.ai_agent.clone();
+    let mut phase = ResponsePhase::new(authority, agent.clone());
+    if let Some(log) = log {
+        let tenant = settings.identity.tenant_id.clone().unwrap_or_default();
+        let keep = Box::new(move |row| log.record(move || row));
+        phase = phase.with_keeper(response_phase::Keeper { tenant, agent, keep });
+    }
+    let plane = ResponsePlane::new(local, remote, engine, mode != RedactMode::Off).with_policies(phase);
+    Arc::new(if settings.result_meta { plane.with_reports() } else { plane })
 }
 
 fn journal(settings: &Settings) -> OpenJournal {
@@ -229,6 +280,12 @@ fn fails_open(settings: &Settings) -> bool {
 }
 
 fn identity(settings: &Settings) -> Identity {
+    let names = if settings.redact_style.has(Style::Pseudonym) {
+        " A name such as [EMAIL_3] stands for one value: use it as it is in a call of the server that gave it, and the \
+         server receives the value."
+    } else {
+        ""
+    };
     let ids: Vec<&str> = settings.backends.iter().map(|entry| entry.id.as_str()).collect();
     Identity {
         name: NAME.into(),
@@ -236,7 +293,7 @@ fn identity(settings: &Settings) -> Identity {
         version: env!("CARGO_PKG_VERSION").into(),
         preamble: format!(
             "These tools are governed: every call is checked before it runs, and personal data in answers is replaced \
-             by tokens such as [REDACTED:email]. A refused call says why; change the request or ask the person \
+             by tokens such as [REDACTED:email].{names} A refused call says why; change the request or ask the person \
              rather than repeating it. Servers behind this gate: {}.",
             ids.join(", ")
         ),

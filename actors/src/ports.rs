@@ -46,6 +46,8 @@ pub struct Decision {
     pub evaluated: u32,
     /// How long deciding took; zero when nobody measured.
     pub took: Duration,
+    /// Names in the client's arguments that were turned back into what they stand for before it was decided.
+    pub restored: Vec<String>,
     /// Which set of policies decided; empty when the PDP does not tell. A person's grant is bound to it.
     pub policy_version: String,
     /// The approval that is waited for, or that paid for this decision; empty when there is none. A PDP that keeps
@@ -67,6 +69,7 @@ impl Decision {
             matched: Vec::new(),
             evaluated: 0,
             took: Duration::ZERO,
+            restored: Vec::new(),
             policy_version: String::new(),
             approval_id: String::new(),
             approved_arguments: None,
@@ -76,7 +79,7 @@ impl Decision {
 
 /// A policy or rule that spoke, in the words of `policy_info.matched_policies[]` (the AxonFlow contract, section 2.4).
 /// Quotes nothing of what it looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct MatchedPolicy {
     /// Its id.
     pub policy_id: String,
@@ -88,6 +91,29 @@ pub struct MatchedPolicy {
     pub severity: String,
     /// `block`, `require_approval`, `redact`, `warn`, `log`
     pub action: String,
+}
+
+/// `policy_info` as clients are told it: exactly the members of the AxonFlow contract, section 2.4.
+#[derive(Debug, serde::Serialize)]
+pub struct PolicyInfo<'a> {
+    /// How many policies were asked.
+    pub policies_evaluated: u32,
+    /// The call or its answer was kept back.
+    pub blocked: bool,
+    /// Why; left out when nothing was blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_reason: Option<&'a str>,
+    /// How many values were masked.
+    pub redactions_applied: u32,
+    /// Time of deciding and redacting.
+    pub processing_time_ms: u64,
+    /// Everybody who spoke.
+    pub matched_policies: Vec<&'a MatchedPolicy>,
+}
+
+/// A duration in whole milliseconds.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What is to happen with a call.

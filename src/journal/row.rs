@@ -6,12 +6,15 @@ use crate::canonical::{parameters_hash, push_go_string};
 use crate::log::is_dangerous;
 use callgate_actors::ports::{AuditVerdict, Decision, Ending, Outcome};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::io::Write;
 
 /// Appends one row without its line feed.
 ///
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
-/// says what was decided, `approval_id` where a person was asked, and `redactions`, how many values of each type were masked.
+/// says what was decided; `approval_id` where a person was asked; `redactions`, how many values of each type were masked,
+/// and `redacted_fields`, at which JSON paths; `scoped`, how many of each type a setting spared; `response_policies`, who
+/// spoke about the answer.
 pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
     let call = &ending.call;
     let malformed = call.tool.is_empty();
@@ -41,13 +44,18 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
     if let Some(decision) = decision.filter(|decision| !decision.approval_id.is_empty()) {
         row.text("approval_id", &decision.approval_id);
     }
-    if masked > 0 {
-        row.name("redactions");
-        let mut types = Row { out: row.out, next: b'{' };
-        for (kind, count) in &ending.masked {
-            types.number(kind, *count);
-        }
-        types.out.push(b'}');
+    row.counts("redactions", &ending.masked);
+    let findings = &ending.findings;
+    if !findings.fields.is_empty() {
+        row.list("redacted_fields", &findings.fields);
+    }
+    if findings.fields_left_out > 0 {
+        row.number("redacted_fields_left_out", findings.fields_left_out);
+    }
+    row.counts("scoped", &findings.scoped);
+    if !findings.matched.is_empty() {
+        let spoke = findings.matched.iter().map(|spoke| format!("{}:{}", spoke.action, spoke.policy_id));
+        row.list("response_policies", &spoke.collect::<Vec<_>>());
     }
     row.out.push(b'}');
 }
@@ -137,6 +145,19 @@ impl Row<'_> {
         self.name(name);
         // Writing to a vector cannot fail.
         let _ = write!(self.out, "{number}");
+    }
+
+    /// Counts by type; left out when there are none.
+    fn counts(&mut self, name: &str, counts: &BTreeMap<&'static str, u32>) {
+        if counts.is_empty() {
+            return;
+        }
+        self.name(name);
+        let mut types = Row { out: self.out, next: b'{' };
+        for (kind, count) in counts {
+            types.number(kind, *count);
+        }
+        types.out.push(b'}');
     }
 
     fn list(&mut self, name: &str, texts: &[String]) {

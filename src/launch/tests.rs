@@ -104,6 +104,7 @@ mod unix {
             id: "crm".into(),
             transport: Transport::Stdio(stdio),
             timeout: None,
+            spare: Vec::new(),
             source: String::new(),
         };
         let env = Environment::from([("PATH".to_owned(), OsString::from("/usr/bin:/bin"))]);

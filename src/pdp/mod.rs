@@ -3,6 +3,7 @@
 //! [`axonflow`] asks a remote policy service; [`embedded`] judges by the policies of this process;
 //! [`recorded`] keeps what another one decides.
 
+pub mod around;
 pub mod axonflow;
 pub mod embedded;
 pub mod recorded;

@@ -17,7 +17,7 @@ pub struct Recorded<D> {
     /// By what it decides.
     pub authority: Arc<Authority>,
     /// Where it is kept.
-    pub log: DecisionLog,
+    pub log: Arc<DecisionLog>,
     /// What keeps the authority in step with the store; here because it lives as long.
     pub sources: Sources,
     /// For which tenant.

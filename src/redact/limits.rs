@@ -36,3 +36,18 @@ pub const DATA_URI_HEAD_BYTES: usize = 280;
 
 const _: () = assert!(MIN_DIGITS <= MAX_DIGITS);
 const _: () = assert!(MAX_GROUPS >= 6);
+/// Values that have a pseudonym at a time. With [`PSEUDONYM_BYTES`] each and about 400 bytes of the two maps and the
+/// queue: 8192 × 656 bytes are 5 MiB.
+pub const PSEUDONYMS_KEPT: usize = 8192;
+/// Longest value that is given a pseudonym: a mail address has 254 bytes, a JWT that is longer is no identifier.
+pub const PSEUDONYM_BYTES: usize = 256;
+/// Pseudonyms that are turned back in one call; the rest stay.
+pub const RESTORED_IN_ONE_CALL: usize = 10_000;
+/// Bytes that turning back may put into one call: 10,000 values of 256 bytes and as much again for escapes are 5 MB.
+pub const RESTORED_BYTES: usize = 5 << 20;
+/// JSON paths that a report names; with [`REPORTED_PATH_BYTES`] each it stays under 8 KiB.
+pub const REPORTED_FIELDS: usize = 32;
+/// Longest path in a report; a longer one is cut.
+pub const REPORTED_PATH_BYTES: usize = 256;
+/// Longest key in a path; a longer one is text rather than a name and is not shown.
+pub const REPORTED_KEY_BYTES: usize = 64;

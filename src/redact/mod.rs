@@ -20,6 +20,7 @@ mod encoded;
 mod escape;
 mod fold;
 mod glance;
+pub mod hash_key;
 mod joined;
 mod keys;
 mod known;
@@ -31,10 +32,16 @@ mod media;
 mod numbers;
 mod obfuscated;
 pub mod output_schema;
+mod places;
 pub mod port;
+pub mod pseudonyms;
+pub mod report;
 mod scan;
+pub mod scoping;
 mod splice;
+pub mod style;
 mod text;
+pub mod treatment;
 pub mod window;
 mod words;
 
@@ -118,10 +125,16 @@ impl Redactor {
 
     /// Masks one JSON value within a scope.
     pub fn scan_within(&self, json: &[u8], scope: Scope) -> Result<Scan, Malformed> {
+        let splices = self.splices(json, scope)?;
+        Ok(if splices.is_empty() { Scan::default() } else { splice::apply(json, &splices) })
+    }
+
+    /// What is to be masked in one JSON value.
+    fn splices(&self, json: &[u8], scope: Scope) -> Result<Vec<splice::Splice>, Malformed> {
         let mut splices = Vec::new();
         check_utf8(json)?;
         Scanner::new(json, Some(&self.matcher), scope, &mut splices).one_value()?;
-        Ok(if splices.is_empty() { Scan::default() } else { splice::apply(json, &splices) })
+        Ok(splices)
     }
 
     /// Masks plain text; text that is JSON is masked as JSON.
@@ -159,6 +172,17 @@ impl std::fmt::Debug for Redactor {
 pub fn check(json: &[u8]) -> Result<(), Malformed> {
     check_utf8(json)?;
     Scanner::new(json, None, Scope::default(), &mut Vec::new()).one_value()
+}
+
+/// Decodes the content of a JSON string whose escapes are known to be valid; `buffer` only grows.
+pub(crate) fn unescaped<'t>(raw: &'t [u8], buffer: &'t mut Vec<u8>) -> &'t [u8] {
+    escape::unescape(raw, buffer)
+}
+
+/// Where offsets in the decoded content of a string, in rising order, stand in its raw bytes.
+pub(crate) fn raw_offsets(raw: &[u8], offsets: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut way = escape::WayBack::new(raw);
+    offsets.into_iter().map(|offset| way.raw_offset(offset)).collect()
 }
 
 fn check_utf8(json: &[u8]) -> Result<(), Malformed> {

@@ -4,7 +4,8 @@
 //! content"; the TypeScript SDK does it with ajv). A masked leaf is a string like `[REDACTED:card]` whatever it was
 //! before, and a masked key has another name. So, wherever a leaf may be masked:
 //!
-//! - `format`, `pattern`, `minLength`, `maxLength` go; `enum` and `const` go unless no detector could take a value;
+//! - `format`, `pattern`, `minLength`, `maxLength` go; `enum` and `const` go unless no detector could take a value and
+//!   none was masked in the schema already;
 //! - `number` and `integer` also allow `string`, unless bounds keep them under eight digits; the bounds stay, because
 //!   they speak of numbers only;
 //! - `additionalProperties: false`, `propertyNames`, `unevaluatedProperties` and `unevaluatedItems` go;
@@ -156,7 +157,9 @@ fn map(text: &str, depth: usize) -> Option<String> {
 
 /// Whether no detector could take a value of this `enum` or `const`.
 fn is_unmaskable(key: &str, value: &str) -> bool {
-    let is_clean = |text: &str| !lex::glance_at_text(text.as_bytes()).suspicious();
+    // A schema is masked first, always with tokens; the answer may hold another style in that place.
+    let is_clean =
+        |text: &str| !lex::glance_at_text(text.as_bytes()).suspicious() && !text.contains("[REDACTED");
     if key == "const" {
         return is_clean(value);
     }
@@ -247,6 +250,12 @@ mod tests {
             r#"{"type":"object","properties":{"id":{"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991},"email":{"type":"string","format":"email","maxLength":254},"phone":{"type":"string","pattern":"^\\+62"},"status":{"type":"string","enum":["active","closed"]},"bin":{"enum":[41111111,"x"]},"kind":{"const":"customer"},"pattern":{"type":["integer","null"]}}}"#,
             r#"{"type":"object","properties":{"id":{"type":["integer","string"],"minimum":-9007199254740991,"maximum":9007199254740991},"email":{"type":"string"},"phone":{"type":"string"},"status":{"type":"string","enum":["active","closed"]},"bin":{},"kind":{"const":"customer"},"pattern":{"type":["integer","null","string"]}}}"#,
         );
+    }
+
+    #[test]
+    fn what_was_masked_in_the_schema_fixes_no_value() {
+        check(r#"{"properties":{"a":{"const":"[REDACTED:email]"}}}"#, r#"{"properties":{"a":{}}}"#);
+        check(r#"{"enum":["x","[REDACTED:email]"],"type":"string"}"#, r#"{"type":"string"}"#);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The redactor behind the machine's port [`Redact`]: when to mask, by mode and carrier.
 
+use super::treatment::{Answer, Treated, Treatment};
 use super::{Malformed, Redactor, Scope, check};
 use callgate_actors::limits::REDACT_IN_PLACE_BYTES;
-use callgate_actors::ports::{Carrier, Redact, Redaction, Subject, Withheld};
+use callgate_actors::ports::{Carrier, Findings, Redact, Redaction, Subject, Withheld};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// When answers are masked: `AXONFLOW_REDACT_RESPONSES` (the AxonFlow contract, section 6.1).
 ///
@@ -45,12 +47,19 @@ impl FromStr for RedactMode {
 pub struct LocalRedactor {
     redactor: Redactor,
     mode: RedactMode,
+    treatment: Arc<Treatment>,
 }
 
 impl LocalRedactor {
     /// A redactor behind the port.
     pub fn new(redactor: Redactor, mode: RedactMode) -> Self {
-        Self { redactor, mode }
+        Self { redactor, mode, treatment: Arc::default() }
+    }
+
+    /// The same with findings treated so; without it each becomes a token.
+    #[must_use]
+    pub fn with_treatment(self, treatment: Treatment) -> Self {
+        Self { treatment: Arc::new(treatment), ..self }
     }
 
     /// Whether anything of this subject is masked.
@@ -84,8 +93,18 @@ impl Redact for LocalRedactor {
             check(json).map_err(withheld)?;
             return Ok(Redaction::default());
         }
-        let scan = self.redactor.scan_within(json, scope(subject.carrier)).map_err(withheld)?;
-        Ok(Redaction { json: scan.json, masked: scan.masked, ..Redaction::default() })
+        let answer = Answer {
+            backend: &subject.backend,
+            tool: subject.tool.as_deref().filter(|_| subject.carrier != Carrier::Catalogue),
+            // The catalogue is compared with the one of the session before.
+            tokens_only: subject.carrier == Carrier::Catalogue,
+            restored: subject.decision.as_ref().map_or(&[], |decision| &decision.restored),
+        };
+        let scope = scope(subject.carrier);
+        let treated = self.treatment.treat(&self.redactor, json, scope, &answer).map_err(withheld)?;
+        let Treated { json, masked, scoped, fields, fields_left_out } = treated;
+        let findings = Findings { scoped, fields, fields_left_out, ..Findings::default() };
+        Ok(Redaction { json, masked, findings })
     }
 }
 

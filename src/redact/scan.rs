@@ -543,6 +543,11 @@ fn looks_like_json(text: &[u8]) -> bool {
     }
 }
 
+/// Whether a text is scanned as JSON, or as several values in a row.
+pub(super) fn is_json_text(text: &[u8]) -> bool {
+    looks_like_json(text) && Scanner::new(text, None, Scope::default(), &mut Vec::new()).values().is_ok()
+}
+
 /// The digits of a number that is whole though it is not written so: `3174012501990001.0`, as tables with a missing
 /// value write an identifier, or `4.111e15`.
 fn whole_number(unsigned: &[u8]) -> Option<Cow<'_, [u8]>> {

@@ -37,10 +37,19 @@ impl Fill {
 
 /// Carries out the splices.
 pub(super) fn apply(bytes: &[u8], splices: &[Splice]) -> Scan {
+    apply_with(bytes, splices, |_| None)
+}
+
+/// The same with texts of the caller's in place of tokens, quotes included: `other` is asked with a splice's index.
+pub(super) fn apply_with<'o>(
+    bytes: &[u8],
+    splices: &[Splice],
+    other: impl Fn(usize) -> Option<&'o [u8]>,
+) -> Scan {
     let mut masked: BTreeMap<&'static str, u32> = BTreeMap::new();
     let mut out = Vec::new();
     let mut copied = 0;
-    for splice in splices.iter().filter(|splice| splice.fill != Fill::Kept) {
+    for (at, splice) in splices.iter().enumerate().filter(|(_, splice)| splice.fill != Fill::Kept) {
         if out.capacity() == 0 {
             out.reserve_exact(length_after(bytes, splices));
         }
@@ -49,6 +58,10 @@ pub(super) fn apply(bytes: &[u8], splices: &[Splice]) -> Scan {
         match splice.fill {
             Fill::Kept => {}
             Fill::Suffix(number) => out.extend_from_slice(format!(" {number}").as_bytes()),
+            Fill::Token(row) | Fill::Quoted { row, .. } if let Some(text) = other(at) => {
+                count(row, &mut masked);
+                out.extend_from_slice(text);
+            }
             Fill::Token(row) => put_token(&mut out, row, &mut masked),
             Fill::Quoted { row, level } => {
                 // Every level of strings doubles the backslashes and adds one for the quote itself.
@@ -83,8 +96,11 @@ fn length_after(bytes: &[u8], splices: &[Splice]) -> usize {
 }
 
 fn put_token(out: &mut Vec<u8>, row: u8, masked: &mut BTreeMap<&'static str, u32>) {
-    let detector = &DETECTORS[usize::from(row)];
-    out.extend_from_slice(detector.token.as_bytes());
-    let count = masked.entry(detector.kind).or_default();
+    count(row, masked);
+    out.extend_from_slice(DETECTORS[usize::from(row)].token.as_bytes());
+}
+
+fn count(row: u8, masked: &mut BTreeMap<&'static str, u32>) {
+    let count = masked.entry(DETECTORS[usize::from(row)].kind).or_default();
     *count = count.saturating_add(1);
 }

@@ -12,6 +12,7 @@ use crate::fault::{Fault, quoted};
 use crate::policy::posture::{Class, Posture, Profile};
 use crate::policy::rules::watch::Watched;
 use crate::policy::rules::{self, PolicyFile};
+use crate::redact::style::{Styles, UnknownStyle};
 use crate::secret::Secret;
 use crate::store::PostgresStore;
 use callgate_actors::limits;
@@ -84,6 +85,13 @@ impl<'a> Loading<'a> {
             card_match: reader.parsed(&table::CARD_MATCH, CardMatch::Loose, |text| {
                 values::one_of(values::CARD_MATCH, text)
             }),
+            redact_style: reader.parsed(&table::REDACT_STYLE, Styles::default(), |text| {
+                text.parse().map_err(|wrong: UnknownStyle| Wrong::new(wrong.what, wrong.hint))
+            }),
+            pseudonyms_across: reader
+                .parsed(&table::PSEUDONYMS_ACROSS, false, |text| values::one_of(values::ON_OFF, text)),
+            result_meta: reader
+                .parsed(&table::RESULT_META, true, |text| values::one_of(values::ON_OFF, text)),
             posture: posture(reader),
             store,
             policy_file,

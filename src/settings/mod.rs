@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::policy::posture::Posture;
 use crate::policy::rules::PolicyFile;
 use crate::policy::rules::watch::Watched;
+use crate::redact::style::Styles;
 use crate::secret::Secret;
 use loading::Loading;
 use std::collections::BTreeMap;
@@ -59,6 +60,12 @@ pub struct Settings {
     pub redact_engine: RedactEngine,
     /// How sure a number must be to be masked as a payment card.
     pub card_match: CardMatch,
+    /// What stands in place of masked values.
+    pub redact_style: Styles,
+    /// Whether a pseudonym is turned back for every backend.
+    pub pseudonyms_across: bool,
+    /// Whether results of tools carry a report in `_meta`.
+    pub result_meta: bool,
     /// What the embedded policies do about their findings.
     pub posture: Posture,
     /// Where stored policies and decisions are.

@@ -88,6 +88,12 @@ settings! {
         "who redacts; `remote` and `both` need the AxonFlow platform";
     CARD_MATCH = "CALLGATE_CARD_MATCH", "loose, precise", "loose",
         "how sure a number must be to be masked as a payment card";
+    REDACT_STYLE = "CALLGATE_REDACT_STYLE", "token, plain, mask, partial, hash, pseudonym, or by type `email=pseudonym,card=partial,*=token`", "token",
+        "what stands in place of a masked value";
+    PSEUDONYMS_ACROSS = "CALLGATE_PSEUDONYMS_ACROSS", "off, on", "off",
+        "whether a pseudonym is turned back also for backends that did not give the value";
+    RESULT_META = "CALLGATE_RESULT_META", "on, off", "on",
+        "whether the results of tools carry in `_meta` what was masked and which policies spoke";
     PROFILE = "AXONFLOW_PROFILE", "shipped, dev, default, strict, compliance", "shipped",
         "how strict the embedded policies are; `shipped` does what each policy's row says, `default` is AxonFlow's own";
     PII_ACTION = "PII_ACTION", "block, require_approval, redact, warn, log", "",

@@ -147,7 +147,7 @@ fn thousands_of_tools() {
 fn many_large_answers_at_once() {
     let gate = beside(&[]);
     gate.wait_for_tool("bad__echo");
-    let ids: Vec<i64> = (0..20).map(|_| gate.start_call("bad__big", &json!({"kb": 1000}))).collect();
+    let ids: Vec<i64> = (0..20).map(|_| gate.start_call("bad__big", &json!({"kb": 500}))).collect();
     good_works(&gate);
     for id in ids {
         eventually("a large answer", || gate.reply(id).is_ok().then_some(()));

@@ -16,6 +16,7 @@ mod http_backends;
 mod names;
 mod pdp_server;
 mod policies;
+mod redaction;
 mod relay;
 mod remote_pdp;
 mod shutdown;

@@ -7,8 +7,18 @@ use serde_json::{Value, json};
 
 /// Runs calls with both clients through the proxy. Each must be answered, and nothing personal may be in any answer.
 fn assert_fits(server: impl Fn(&Setup) -> Server, scenarios: impl Fn(&Setup) -> Value) {
+    assert_fits_styled("token", "[REDACTED:", server, scenarios);
+}
+
+/// The same with masked values in this style, in which `mark` stands.
+fn assert_fits_styled(
+    style: &str,
+    mark: &str,
+    server: impl Fn(&Setup) -> Server,
+    scenarios: impl Fn(&Setup) -> Value,
+) {
     for client in Client::ALL {
-        let setup = Setup::new();
+        let setup = Setup::new().env("CALLGATE_REDACT_STYLE", style);
         let entry = server(&setup).entry("real", &setup);
         let told = client.proxied(&setup.clone().backend(entry), &scenarios(&setup));
         let mut masks = 0;
@@ -21,7 +31,7 @@ fn assert_fits(server: impl Fn(&Setup) -> Server, scenarios: impl Fn(&Setup) -> 
                     .any(|value| text.contains(value)),
                 "{client:?}: {told}"
             );
-            masks += text.matches("[REDACTED:").count();
+            masks += text.matches(mark).count();
         }
         assert!(masks > 0, "{client:?} got no masked answer: {told:?}");
     }
@@ -47,6 +57,15 @@ fn strict_schemas() {
         );
     }
     assert_fits(|_| Server::strict(), |_| all.clone());
+    for (style, mark) in [
+        ("pseudonym", "[EMAIL_"),
+        ("mask", "***"),
+        ("partial", "***"),
+        ("hash", "[HASH:"),
+        ("plain", "[REDACTED]"),
+    ] {
+        assert_fits_styled(style, mark, |_| Server::strict(), |_| all.clone());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the client is told of a decision. The message itself carries the reason and the ids, because clients drop
 //! `error.data`; `data` says the same for machines.
 
-use crate::ports::{AuditVerdict, Decision, Ticket, Verdict, Withheld};
+use crate::ports::{AuditVerdict, Decision, MatchedPolicy, PolicyInfo, Ticket, Verdict, Withheld, millis};
 use crate::seat::AskError;
 use crate::wire::codes::{ErrorObject, UNAVAILABLE, VerdictCodes};
 use bytes::Bytes;
@@ -108,25 +108,48 @@ pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>, codes: 
         decision_id,
         trace,
     );
-    ErrorObject::new(code, message)
+    let error = ErrorObject::new(code, message)
         .text("origin", "policy")
         .text("verdict", if withheld.blocked { "deny" } else { "unavailable" })
         .text("outcome", "withheld")
         .text("decision_id", decision_id)
         .text("call_decision_id", decided)
         .text("trace_id", trace)
-        .flag("retryable", false)
-        .into_bytes()
+        .flag("retryable", false);
+    if withheld.matched.is_empty() {
+        return error.into_bytes();
+    }
+    error.raw("policy_info", &policy_info(decision, &withheld.matched, &withheld.reason)).into_bytes()
 }
 
 fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> ErrorObject {
-    ErrorObject::new(code, with_ids(message, &decision.decision_id, &decision.trace_id))
+    let error = ErrorObject::new(code, with_ids(message, &decision.decision_id, &decision.trace_id))
         .text("origin", "policy")
         .text("verdict", verdict)
         .text("decision_id", &decision.decision_id)
         .text("trace_id", &decision.trace_id)
         .texts("evaluated_policies", &decision.evaluated_policies)
-        .texts("reasons", &decision.reasons)
+        .texts("reasons", &decision.reasons);
+    if decision.evaluated == 0 {
+        return error;
+    }
+    let reason = decision.reasons.first().map_or(message, String::as_str);
+    error.raw("policy_info", &policy_info(Some(decision), &[], reason))
+}
+
+/// Who spoke about a call or an answer that is blocked.
+fn policy_info(decision: Option<&Decision>, of_the_answer: &[MatchedPolicy], reason: &str) -> Vec<u8> {
+    let of_the_call = decision.into_iter().flat_map(|decision| &decision.matched);
+    let info = PolicyInfo {
+        policies_evaluated: decision.map_or(0, |decision| decision.evaluated),
+        blocked: true,
+        block_reason: Some(reason),
+        redactions_applied: 0,
+        processing_time_ms: decision.map_or(0, |decision| millis(decision.took)),
+        matched_policies: of_the_call.chain(of_the_answer).collect(),
+    };
+    // Texts and numbers under text keys always serialize.
+    serde_json::to_vec(&info).unwrap_or_default()
 }
 
 fn with_reason(what: &str, reason: &str, without: &str) -> String {

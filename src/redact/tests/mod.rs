@@ -5,6 +5,7 @@ mod detectors;
 mod grammar;
 mod properties;
 mod quality;
+mod treatment;
 mod world;
 
 use super::{CardMatch, Malformed, Options, Redactor, Scan};

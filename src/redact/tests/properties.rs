@@ -7,7 +7,7 @@ use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_o
 use serde_json::Value;
 
 /// Text that is full of things to find and of things that almost are.
-fn juicy_text() -> impl Strategy<Value = String> {
+pub(super) fn juicy_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[0-9]{1,20}",
         3 => "[ .@+,:/'_\\-]{1,2}",
@@ -49,7 +49,7 @@ const WORDS: &[&str] = &[
     "\u{1F600}",
 ];
 
-fn juicy_json() -> impl Strategy<Value = Value> {
+pub(super) fn juicy_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -91,7 +91,7 @@ fn pieces_are_in_order(before: &str, after: &str) -> bool {
     })
 }
 
-fn keys_are_unique(json: &str) -> bool {
+pub(super) fn keys_are_unique(json: &str) -> bool {
     struct Unique;
     impl<'de> serde::de::Visitor<'de> for Unique {
         type Value = bool;

@@ -45,11 +45,17 @@ pub(super) fn read(
     entry.check_keys();
     let id = entry.id();
     let enabled = entry.enabled();
-    let parts = if enabled { entry.transport().zip(Some(entry.timeout())) } else { None };
+    let parts = if enabled { entry.transport().zip(Some((entry.timeout(), entry.spare()))) } else { None };
     let faultless = entry.findings.faults.len() == before;
     let id = id.filter(|_| faultless)?;
     let source = findings.place_of(path, node);
-    let entry = parts.map(|(transport, timeout)| BackendEntry { id: id.clone(), transport, timeout, source });
+    let entry = parts.map(|(transport, (timeout, spare))| BackendEntry {
+        id: id.clone(),
+        transport,
+        timeout,
+        spare,
+        source,
+    });
     Some(Read { id, entry })
 }
 

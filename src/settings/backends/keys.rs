@@ -2,7 +2,13 @@
 
 /// Keys of an entry in `backends` or a bare list.
 pub(super) const ENTRY: &[&str] =
-    &["id", "command", "args", "env", "cwd", "url", "headers", "timeout", "enabled"];
+    &["id", "command", "args", "env", "cwd", "url", "headers", "timeout", "enabled", "redact"];
+
+/// Keys of `redact` in an entry.
+pub(super) const REDACT: &[&str] = &["spare"];
+
+/// Keys of a rule in `redact.spare`.
+pub(super) const SPARE: &[&str] = &["tool", "path", "types"];
 
 /// Keys of the whole file, when it is an object.
 pub(super) const TOP: &[&str] = &["$schema", "backends", "mcpServers"];

@@ -8,6 +8,7 @@ mod fields;
 mod keys;
 #[cfg(test)]
 mod schema_tests;
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use super::families::nearest;
 use super::machine::Places;
 use crate::fault::{Fault, quoted};
 use crate::located::{self, Node, Value};
+use crate::redact::scoping::Spare;
 use crate::secret::Secret;
 use entry::{Dialect, Read};
 use std::collections::BTreeMap;
@@ -37,6 +39,8 @@ pub struct BackendEntry {
     pub transport: Transport,
     /// Longest wait for one of its answers; `None` leaves `AXONFLOW_BACKEND_TIMEOUT`.
     pub timeout: Option<Duration>,
+    /// What is not masked in the answers of its tools.
+    pub spare: Vec<Spare>,
     /// Where it was written: file or variable, line and key.
     pub source: String,
 }

@@ -95,6 +95,18 @@ fn schema_and_code_agree_on_what_is_accepted() {
             true,
         ),
         (r#"{"mcpServers":{"a":{"httpUrl":"https://x"}}}"#, true),
+        (
+            r#"[{"id":"a","command":"x","redact":{"// c":1,"spare":[{"tool":"get_*","path":"a.*.b","types":["card"]}]}}]"#,
+            true,
+        ),
+        (r#"{"mcpServers":{"a":{"url":"https://x","redact":{"spare":[{"path":"a","types":["*"]}]}}}}"#, true),
+        (r#"[{"id":"a","command":"x","redact":{"spare":[{"path":"a"}]}}]"#, false),
+        (r#"[{"id":"a","command":"x","redact":{"spare":[{"path":"a","types":[]}]}}]"#, false),
+        (
+            r#"[{"id":"a","command":"x","redact":{"spare":[{"path":"a","type":["card"],"types":["card"]}]}}]"#,
+            false,
+        ),
+        (r#"[{"id":"a","command":"x","redact":{"spare":{}}}]"#, false),
         (r#"{"id":"a","command":"x"}"#, false),
         (r#"[{"id":"a","comand":"x"}]"#, false),
         (r#"[{"id":"a"}]"#, false),
