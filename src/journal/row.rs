@@ -1,8 +1,10 @@
 //! The text of an audit row: the AxonFlow contract, section 7.1, field by field in its order.
 
 use super::JournalOptions;
+use super::hmac::HmacKey;
+use super::keys::hex;
 use super::records::record_count;
-use crate::canonical::{parameters_hash, push_go_string};
+use crate::canonical::{go_json, hex_sha256, push_go_string};
 use crate::log::is_dangerous;
 use callgate_actors::ports::{AuditVerdict, Decision, Ending, Outcome};
 use jiff::Timestamp;
@@ -11,8 +13,10 @@ use std::io::Write;
 /// Appends one row without its line feed.
 ///
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
-/// says what was decided, and `redactions`, how many values of each type were masked.
-pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
+/// says what was decided, `redactions`, how many values of each type were masked, `parameters_hmac`, which nobody
+/// without our key can guess arguments with, and `call_id`, which no two calls share.
+pub(super) fn push(out: &mut Vec<u8>, author: &Author<'_>, ending: &Ending) {
+    let Author { options, run, digests } = author;
     let call = &ending.call;
     let malformed = call.tool.is_empty();
     let decision = ending.decision.as_deref();
@@ -26,7 +30,7 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
     if !malformed && !call.backend.is_empty() {
         row.text("server", &call.backend);
     }
-    row.text("parameters_hash", &digest(ending, malformed));
+    row.text("parameters_hash", if malformed { "" } else { &digests.hash });
     row.number("response_record_count", if malformed { 0 } else { record_count(&ending.result) });
     row.number("duration_ms", if malformed { 0 } else { ending.duration.as_millis() });
     row.text("decision_id", decision.map_or("", |decision| &decision.decision_id));
@@ -46,7 +50,38 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
         }
         types.out.push(b'}');
     }
+    if !malformed && !digests.hmac.is_empty() {
+        row.text("parameters_hmac", &digests.hmac);
+    }
+    row.text("call_id", &format!("{run}-{}", call.number));
     row.out.push(b'}');
+}
+
+/// Who writes a row.
+pub(super) struct Author<'a> {
+    pub(super) options: &'a JournalOptions,
+    /// Names this process among all that ever used the audit file.
+    pub(super) run: &'a str,
+    /// The digests of this call's arguments.
+    pub(super) digests: &'a Digests,
+}
+
+/// The digests of a call's arguments, made once for its intent and its row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Digests {
+    /// `parameters_hash`
+    hash: String,
+    /// `parameters_hmac`: HMAC-SHA-256 over the same canonical text; empty without a key.
+    hmac: String,
+}
+
+impl Digests {
+    /// Arguments without a canonical text are refused before a call is made; should some get here they have no
+    /// digest.
+    pub(super) fn of(arguments: Option<&[u8]>, key: Option<&HmacKey>) -> Self {
+        let Ok(text) = go_json(arguments) else { return Self::default() };
+        Self { hash: hex_sha256(&text), hmac: key.map_or_else(String::new, |key| hex(&key.sign(&text))) }
+    }
 }
 
 /// A row as a line of the log. The row escapes the controls below 0x20 only; what else could drive a terminal is
@@ -73,14 +108,6 @@ pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
 /// RFC 3339 in UTC with as many digits of the second as there are.
 fn timestamp(ending: &Ending) -> String {
     Timestamp::try_from(ending.ended_at).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
-}
-
-/// Arguments without a canonical text are refused before a call is made; should some get here they have no digest.
-fn digest(ending: &Ending, malformed: bool) -> String {
-    if malformed {
-        return String::new();
-    }
-    parameters_hash(ending.call.arguments.as_deref()).unwrap_or_default()
 }
 
 fn policies(decision: Option<&Decision>) -> &[String] {

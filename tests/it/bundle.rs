@@ -7,11 +7,14 @@ use std::path::Path;
 
 /// Variables that a person with a form has no use for: the form has a field that does the same in another way, or they
 /// are for tests of a set-up.
-const NOT_IN_THE_FORM: [&str; 15] = [
+const NOT_IN_THE_FORM: [&str; 18] = [
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
     "CALLGATE_AUDIT_REQUIRED",
+    "CALLGATE_AUDIT_ROTATE_AGE",
+    "CALLGATE_AUDIT_ROTATE_SIZE",
+    "CALLGATE_AUDIT_SYNC",
     "CALLGATE_CALL_BUDGET",
     "CALLGATE_CARD_MATCH",
     "CALLGATE_LIST_WAIT",
