@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod audit;
 pub mod check;
 pub mod scan;
 pub mod serve;
@@ -31,6 +32,9 @@ enum Command {
     Demo,
     /// Mask JSON lines from standard input as answers are masked, and tell what was found
     Scan(scan::ScanOptions),
+    /// Read, check and hand on the audit record
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     #[command(hide = true)]
     Guardian,
     #[command(hide = true)]
@@ -50,6 +54,7 @@ impl Arguments {
                 let scanned = scan::run(&options, io::stdin().lock(), &mut standard_output());
                 ended(scanned.map(|_| true))
             }
+            Some(Command::Audit(command)) => audit::run(&command, &mut standard_output()),
             Some(Command::Guardian) => callgate_actors::guardian::run(io::stdin()),
             Some(Command::SampleServer) => demo::server::serve_sample(io::stdin().lock(), standard_output()),
             Some(Command::DemoService) => {

@@ -50,6 +50,10 @@ impl Rows {
         self.text.split_inclusive(|byte| *byte == b'\n').map(|row| &row[..row.len() - 1])
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }

@@ -173,7 +173,7 @@ impl Drop for Lock {
 }
 
 /// Whether the file with this path is the one that `open` tells of.
-pub(super) fn has_path(open: &Metadata, path: &Path) -> bool {
+pub(crate) fn has_path(open: &Metadata, path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|named| identity(&named) == identity(open))
 }
 

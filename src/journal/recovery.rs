@@ -8,10 +8,10 @@ use super::chain::Link;
 use super::file::{AuditFile, Rows};
 use super::intents::{self, Line};
 use super::place::{self, Place, has_path, read_at};
+use super::read;
 use super::tail::{self, Tail};
 use callgate_actors::ports::RecordError;
 use jiff::Timestamp;
-use memchr::memmem;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,7 +22,6 @@ use std::path::Path;
 const LOCK: &str = "recovery.lock";
 /// How much of an audit file is read at once.
 const PIECE: u64 = 256 * 1024;
-const CALL_ID: &[u8] = b"\"call_id\":\"";
 
 /// Whether there is anything that may have been left behind.
 pub(super) fn may_be_needed(place: &Place) -> bool {
@@ -110,7 +109,7 @@ pub(super) fn missing(place: &Place, text: &[u8]) -> io::Result<Rows> {
         return Ok(Rows::default());
     }
     find_rows(place, behind, &mut |row| {
-        if let Some(call_id) = call_id(row) {
+        if let Some(call_id) = read::call_id(row) {
             open.remove(call_id);
         }
     })?;
@@ -124,13 +123,6 @@ pub(super) fn missing(place: &Place, text: &[u8]) -> io::Result<Rows> {
         rows.calls.push(number);
     }
     Ok(rows)
-}
-
-/// The `call_id` of a row as it stands there.
-fn call_id(row: &[u8]) -> Option<&str> {
-    let from = memmem::rfind(row, CALL_ID)? + CALL_ID.len();
-    let len = memchr::memchr(b'"', &row[from..])?;
-    str::from_utf8(&row[from..from + len]).ok()
 }
 
 /// Shows every row behind number `behind`, the newest first, in the audit file and those before it.

@@ -8,6 +8,7 @@ use crate::canonical::{go_json, hex_sha256, push_go_string};
 use crate::log::is_dangerous;
 use callgate_actors::ports::{AuditVerdict, Decision, Ending, Outcome};
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Appends one row without its line feed.
@@ -84,16 +85,18 @@ impl Digests {
     }
 }
 
-/// A row as a line of the log. The row escapes the controls below 0x20 only; what else could drive a terminal is
-/// escaped too, so that the text differs and the JSON value does not.
+/// A row as a line of the log.
 pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
-    const HEAD: &[u8] = b"AUDIT ";
-    let mut line = Vec::with_capacity(HEAD.len() + row.len() + 1);
-    line.extend_from_slice(HEAD);
+    [b"AUDIT ", &*harmless(row)].concat()
+}
+
+/// A row that drives no terminal. The row escapes the controls below 0x20 only; what else could do harm is escaped too,
+/// so that the text differs and the JSON value does not.
+pub fn harmless(row: &[u8]) -> Cow<'_, [u8]> {
     if row.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        line.extend_from_slice(row);
-        return line;
+        return Cow::Borrowed(row);
     }
+    let mut line = Vec::with_capacity(row.len() + 16);
     for character in String::from_utf8_lossy(row).chars() {
         if is_dangerous(character) {
             // Writing to a vector cannot fail; no such character is outside the basic plane.
@@ -102,7 +105,7 @@ pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
             line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
-    line
+    Cow::Owned(line)
 }
 
 /// RFC 3339 in UTC with as many digits of the second as there are.
