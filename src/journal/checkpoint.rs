@@ -67,28 +67,37 @@ impl Checkpoint {
     /// Reads one line, given without its line feed, and checks its signature. `None` when it is no checkpoint.
     pub fn read(line: &[u8]) -> Option<Self> {
         let parsed: Line = serde_json::from_slice(line).ok()?;
-        let tail = format!("{SIGNATURE}{}\"}}", parsed.signature);
-        let covered = line.strip_suffix(tail.as_bytes())?;
-        let message = [DOMAIN, covered].concat();
-        let head = Head { seq: parsed.seq, hash: HexHash::read(parsed.hash.as_bytes())? };
-        let is_signed = is_signed(&parsed.public_key, &message, &parsed.signature);
-        let Line { kind, time, public_key, .. } = parsed;
+        let Line { kind, seq, hash, time, public_key, signature } = parsed;
+        let head = Head { seq, hash: HexHash::read(hash.as_bytes())? };
+        let covered = covered(kind, &head, &time, &public_key);
+        // One spelling only, so that nothing in a line goes unsigned.
+        let is_spelled = line == format!("{covered}{SIGNATURE}{signature}\"}}").as_bytes()
+            && seq > 0
+            && time.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'T' | b'Z' | b':' | b'.' | b'-'))
+            && HexHash::read(public_key.as_bytes()).is_some()
+            && signature.len() == 128
+            && signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_spelled {
+            return None;
+        }
+        let is_signed = is_signed(&public_key, &[DOMAIN, covered.as_bytes()].concat(), &signature);
         Some(Self { kind, head, time, public_key, is_signed })
     }
 
     /// The line of a checkpoint, with its line feed.
     fn write(kind: Kind, head: &Head, keys: &Keys) -> Vec<u8> {
-        let covered = format!(
-            "{{\"kind\":\"{}\",\"seq\":{},\"hash\":\"{}\",\"time\":\"{}\",\"public_key\":\"{}\"",
-            kind.word(),
-            head.seq,
-            head.hash,
-            Timestamp::now(),
-            keys.public_hex(),
-        );
+        let covered = covered(kind, head, &Timestamp::now().to_string(), &keys.public_hex());
         let signature = keys.sign(&[DOMAIN, covered.as_bytes()].concat());
         format!("{covered}{SIGNATURE}{signature}\"}}\n").into_bytes()
     }
+}
+
+/// What a checkpoint's signature covers.
+fn covered(kind: Kind, head: &Head, time: &str, public_key: &str) -> String {
+    let (kind, Head { seq, hash }) = (kind.word(), head);
+    format!(
+        "{{\"kind\":\"{kind}\",\"seq\":{seq},\"hash\":\"{hash}\",\"time\":\"{time}\",\"public_key\":\"{public_key}\""
+    )
 }
 
 /// Appends a checkpoint to the file at `path`, and the public key to the list beside it. The caller has the journal's

@@ -27,9 +27,9 @@ pub enum Wrong {
     Duplicate,
     /// A line of the checkpoint file is no checkpoint, or not signed by a known key.
     Checkpoint,
-    /// A row is not the one that a checkpoint signed.
+    /// A row is not the one that a checkpoint or the anchor names.
     Signed,
-    /// The row is not the one that the head file or the anchor names.
+    /// The last row is not the one that the head file names.
     Head,
     /// Rows are missing at the end.
     Truncated,
@@ -98,10 +98,12 @@ pub struct Report {
 }
 
 /// Reads the evidence in this order: checkpoints, then files from the oldest to the newest, then [`Verifier::end`].
+#[derive(Clone)]
 pub struct Verifier {
     /// The signed ends, and whether one of them lets a file begin.
     signed: BTreeMap<u64, (HexHash, bool)>,
     keys: Vec<String>,
+    anchor: Option<Head>,
     calls: BTreeSet<(u64, u64)>,
     head: Head,
     file: String,
@@ -128,6 +130,7 @@ impl Verifier {
         Self {
             signed: BTreeMap::new(),
             keys,
+            anchor: None,
             calls: BTreeSet::new(),
             head,
             file: String::new(),
@@ -170,7 +173,7 @@ impl Verifier {
 
     /// Demands that row `anchor.seq` has this hash: told by somebody who noted it down earlier.
     pub fn expect(&mut self, anchor: Head) {
-        self.signed.entry(anchor.seq).or_insert((anchor.hash, false));
+        self.anchor = Some(anchor);
     }
 
     fn each_line(
@@ -229,7 +232,7 @@ impl Verifier {
                 self.report.unchained += 1;
                 return Ok(());
             }
-            read::Kind::Broken if ended == Line::Unended => {
+            _ if ended == Line::Unended => {
                 let why = format!("the last line of {:?} is torn; the next start keeps it aside", self.file);
                 self.report.notes.push(why);
                 return Ok(());
@@ -285,6 +288,9 @@ impl Verifier {
     }
 
     fn check_signed(&mut self, link: &Link) -> Checked {
+        if self.anchor.is_some_and(|anchor| anchor.seq == link.seq && anchor.hash != link.hash) {
+            return self.found(Wrong::Signed, link.seq, "it is not the row that the anchor names");
+        }
         let Some((hash, _)) = self.signed.get(&link.seq) else { return Ok(()) };
         if *hash != link.hash {
             return self.found(Wrong::Signed, link.seq, "it is not the row that a checkpoint signed");
@@ -303,7 +309,16 @@ impl Verifier {
         if let Some((&signed, _)) = self.signed.last_key_value()
             && signed > last.seq
         {
-            return self.found(Wrong::Truncated, last.seq, format!("{}: a checkpoint", missing(signed)));
+            return self.found(
+                Wrong::Truncated,
+                last.seq,
+                format!("{}: a checkpoint names one", missing(signed)),
+            );
+        }
+        if let Some(anchor) = self.anchor
+            && anchor.seq > last.seq
+        {
+            return self.found(Wrong::Truncated, last.seq, format!("{}: the anchor", missing(anchor.seq)));
         }
         match stored {
             Some(stored) if stored.seq > last.seq => {
@@ -340,3 +355,6 @@ fn call_of(id: &str) -> Option<(u64, u64)> {
     let (run, number) = id.split_once('-')?;
     Some((u64::from_str_radix(run, 16).ok()?, number.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests;
