@@ -18,6 +18,7 @@ use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
 use callgate_actors::ports::{Decide, Redact};
 use callgate_actors::session::Identity;
+use callgate_actors::workers::Threads;
 use std::sync::{Arc, OnceLock};
 
 /// Our name on the wire; hosts put it before tool names, so it is short.
@@ -40,6 +41,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
             RedactEngine::Local => std::thread::available_parallelism().map_or(1, usize::from),
             RedactEngine::Remote | RedactEngine::Both => DECISION_THREADS,
         },
+        threads: Threads::System,
         seed: fastrand::u64(..),
         decide,
         redact: response_plane(settings, remote),

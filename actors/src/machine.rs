@@ -17,6 +17,7 @@ use crate::redactor::Redactor;
 use crate::reply::InFlight;
 use crate::session::{Identity, Session};
 use crate::supervisor::{Supervisor, SupervisorHandle, SupervisorSettings};
+use crate::workers::Threads;
 use ractor::{Actor, ActorRef};
 use std::future::Future;
 use std::io;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub guardian: Option<Guardian>,
     /// Threads for redaction; remote engines wait, so they want more than there are cores.
     pub redactor_threads: usize,
+    /// Where work that blocks or is heavy is done.
+    pub threads: Threads,
     /// Seeds the jitter of restarts.
     pub seed: u64,
     /// Decides.
@@ -76,10 +79,10 @@ impl Running {
     ) -> Result<Running, StartError> {
         let (out, lines) = mpsc::channel(OUT_QUEUE);
         let writer = tokio::spawn(out::pump(lines, output, Toward::Client, |_| ()));
-        let redactor = Redactor::new(plan.redact, plan.redactor_threads);
+        let redactor = Redactor::new(plan.redact, plan.redactor_threads, &plan.threads);
         let front = Front::new(out.clone(), redactor.clone());
-        let (pdp, pdp_actor) = PdpHandle::new(plan.decide);
-        let (audit, audit_actor) = AuditHandle::new(plan.journal);
+        let (pdp, pdp_actor) = PdpHandle::new(plan.decide, &plan.threads);
+        let (audit, audit_actor) = AuditHandle::new(plan.journal, &plan.threads);
         let (publish, directory) = watch::channel(Arc::new(Directory::default()));
         let closings = TaskTracker::new();
         let handle = SupervisorHandle::default();
@@ -126,6 +129,7 @@ impl Running {
         stop: impl Future<Output = &'static str>,
     ) -> String {
         tokio::select! {
+            biased;
             ended = self.session.run(input) => match ended {
                 Ok(()) => "the client closed its side".into(),
                 Err(error) => format!("the client's input cannot be read: {error}"),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 // ---------------------------------------------------------------------------------------------------- Decide
 
@@ -316,6 +317,30 @@ pub enum Plan {
     Child(ChildPlan),
     /// A Streamable HTTP endpoint.
     Http(HttpPlan),
+    /// A server in this process, over a pair of byte streams: embedded servers and simulations.
+    Streams(StreamsPlan),
+}
+
+/// A server in this process that speaks newline-delimited JSON-RPC.
+#[derive(Clone)]
+pub struct StreamsPlan {
+    /// Starts one incarnation. An error says why there is none.
+    pub connect: Arc<dyn Fn() -> Result<Streams, String> + Send + Sync>,
+}
+
+impl std::fmt::Debug for StreamsPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StreamsPlan")
+    }
+}
+
+/// The gate's ends of the two streams. The end of `output` is the end of the incarnation; dropping `input` asks the
+/// server to leave.
+pub struct Streams {
+    /// What the server reads.
+    pub input: Box<dyn AsyncWrite + Send + Unpin>,
+    /// What the server writes.
+    pub output: Box<dyn AsyncRead + Send + Unpin>,
 }
 
 /// A child process to start. The environment is complete: nothing is inherited.

@@ -244,7 +244,8 @@ impl Session {
         }
         if let Some(list) = List::ALL.into_iter().find(|list| list.method() == method) {
             flows.spawn(async move {
-                flow::relay::answer_with(slot, cancelled, flow::lists::list(&machine, list, params)).await;
+                let answer = flow::lists::list(&machine, list, params);
+                flow::relay::answer_with(&machine, slot, cancelled, answer).await;
                 drop(permit);
                 // The client reads and its model thinks now; the first call is a while away.
                 machine.pdp.warm();

@@ -18,6 +18,28 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// Where blocking and heavy work is done.
+#[derive(Clone, Default)]
+pub enum Threads {
+    /// On threads of the operating system.
+    #[default]
+    System,
+    /// As tasks of the runtime that each take the given time of its clock before they run: a simulation replays only
+    /// when no thread races with the clock.
+    Simulated(Arc<dyn Fn() -> Duration + Send + Sync>),
+}
+
+impl Threads {
+    /// A pool as [`Workers::new`] describes it.
+    pub fn workers(&self, name: &'static str, max_threads: usize, queue: usize) -> Workers {
+        let mut pool = Pool::new(name, max_threads, queue, IDLE_THREAD);
+        if let Self::Simulated(duration) = self {
+            pool.simulated = Some(duration.clone());
+        }
+        Workers { handle: Arc::new(Handle(Arc::new(pool))) }
+    }
+}
+
 /// A handle on the pool. Clones share it; with the last one idle threads end and queued jobs are lost, while a job
 /// that runs is left to itself. No thread ever holds up the end of the process.
 #[derive(Clone, Debug)]
@@ -33,8 +55,7 @@ impl Workers {
     }
 
     fn with_idle_time(name: &'static str, max_threads: usize, queue: usize, idle_time: Duration) -> Self {
-        let max_threads = max_threads.max(1);
-        let pool = Pool { name, max_threads, max_queued: queue, idle_time, state: Mutex::default() };
+        let pool = Pool::new(name, max_threads, queue, idle_time);
         Self { handle: Arc::new(Handle(Arc::new(pool))) }
     }
 
@@ -150,6 +171,8 @@ struct Pool {
     max_threads: usize,
     max_queued: usize,
     idle_time: Duration,
+    /// How long a job takes before it runs, in a simulation.
+    simulated: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
     /// Who is idle, who takes the next job and who ends is decided under this one lock. So a job is queued only
     /// while every thread works, and each of them looks into the queue before it becomes idle.
     state: Mutex<State>,
@@ -176,11 +199,19 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
+    fn new(name: &'static str, max_threads: usize, max_queued: usize, idle_time: Duration) -> Self {
+        let state = Mutex::default();
+        Pool { name, max_threads: max_threads.max(1), max_queued, idle_time, simulated: None, state }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn submit(self: &Arc<Self>, job: Job) -> Result<(), Busy> {
+        if let Some(duration) = &self.simulated {
+            return self.simulate(job, duration());
+        }
         let mut state = self.lock();
         if let Some(idle) = state.idle.pop() {
             idle.fill(Some(job));
@@ -199,6 +230,23 @@ impl Pool {
             return Err(Busy);
         }
         state.queue.push_back(job);
+        Ok(())
+    }
+
+    /// Runs `job` as a task, `duration` from now; counts it as a thread.
+    fn simulate(self: &Arc<Self>, job: Job, duration: Duration) -> Result<(), Busy> {
+        let mut state = self.lock();
+        if state.threads >= self.max_threads + self.max_queued {
+            return Err(Busy);
+        }
+        state.threads += 1;
+        drop(state);
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(duration).await;
+            pool.perform(job);
+            pool.lock().threads -= 1;
+        });
         Ok(())
     }
 

@@ -19,7 +19,7 @@ fn launcher(json: &str, pairs: &[(&str, &str)]) -> Launcher {
 fn child(launcher: &Launcher, id: &str) -> ChildPlan {
     match launcher.plan(id) {
         Ok(Plan::Child(plan)) => plan,
-        Ok(Plan::Http(_)) => panic!("a child"),
+        Ok(Plan::Http(_) | Plan::Streams(_)) => panic!("a child"),
         Err(error) => panic!("{error}"),
     }
 }

@@ -7,7 +7,7 @@
 use super::catalogue::CatalogueError;
 use super::model::{Action, Phase, Severity};
 use super::posture::Posture;
-use super::{Engine, Match, Texts};
+use super::{Asked, Engine, Match, Texts};
 use crate::redact::{CardMatch, Options, Redactor};
 use crate::strict::{Strings, read_object};
 use arc_swap::ArcSwap;
@@ -166,7 +166,8 @@ impl PolicySet {
                 (scan.text.map(String::into_bytes), scan.masked)
             }
         };
-        let spoke = self.engine.judge(&texts, &counts, question.phase);
+        let asked = Asked { phase: question.phase, backend: question.backend, tool: question.tool };
+        let spoke = self.engine.judge_call(&texts, &counts, &asked);
         Ok(Judgement {
             action: spoke.first().map(|found| found.action),
             matched: spoke.iter().map(Matched::from).collect(),

@@ -2,6 +2,7 @@
 
 use super::catalogue::{self, CatalogueError};
 use super::compile::{Compiled, Triggers};
+use super::documents;
 use super::model::{Action, Phase, Policy, Scope};
 use super::posture::Posture;
 use super::signal::{Signal, Signals};
@@ -22,6 +23,17 @@ pub struct Engine {
 struct Row {
     policy: Policy,
     patterns: Vec<Compiled>,
+}
+
+/// What is known of the call that texts belong to.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Before the call, or its answer.
+    pub phase: Phase,
+    /// The backend's id; empty when it is not known.
+    pub backend: &'a str,
+    /// The tool's own name; empty when it is not known.
+    pub tool: &'a str,
 }
 
 /// A policy that spoke.
@@ -94,13 +106,24 @@ impl Engine {
         self.judge(&texts, &BTreeMap::new(), phase)
     }
 
-    /// The policies that speak of these texts and of the kinds of personal data that a redactor counted, those that
-    /// block first, the most severe of them first.
+    /// As [`Engine::judge_call`], for a tool that is not known.
     pub fn judge(
         &self,
         texts: &Texts,
         personal_data: &BTreeMap<&'static str, u32>,
         phase: Phase,
+    ) -> Vec<Match<'_>> {
+        self.judge_call(texts, personal_data, &Asked { phase, backend: "", tool: "" })
+    }
+
+    /// The policies that speak of these texts and of the kinds of personal data that a redactor counted, those that
+    /// block first, the most severe of them first. Of a tool that is known to edit plain documents nobody says that
+    /// it runs something: what stands in a ticket is a text.
+    pub fn judge_call(
+        &self,
+        texts: &Texts,
+        personal_data: &BTreeMap<&'static str, u32>,
+        asked: &Asked<'_>,
     ) -> Vec<Match<'_>> {
         let triggers = self.triggers();
         let wakes = |block| triggers.is_none_or(|triggers| triggers.wakes_anything(block));
@@ -110,11 +133,11 @@ impl Engine {
         // Policies that cannot be asked find everything.
         let mut hits = vec![triggers.is_none(); self.rows.len()];
         let mut signals = Signals::default();
-        for text in texts.each() {
-            self.ask(text, Scope::Each, &mut hits, &mut signals);
+        for (text, sql) in texts.each() {
+            self.ask(text, sql, Scope::Each, &mut hits, &mut signals);
         }
         if let Some(together) = texts.together() {
-            self.ask(together, Scope::Together, &mut hits, &mut signals);
+            self.ask(together, false, Scope::Together, &mut hits, &mut signals);
         }
         let now = SystemTime::now();
         let spoke = self.rows.iter().zip(hits).filter_map(|(row, hit)| {
@@ -122,19 +145,26 @@ impl Engine {
             let hit = hit
                 || detect.signals.iter().any(|signal| signals.has(*signal))
                 || detect.personal_data.iter().any(|kind| personal_data.contains_key(kind.as_str()));
-            let action = hit.then(|| self.posture.action(&row.policy, phase, now))??;
+            let action = hit.then(|| self.posture.action(&row.policy, asked.phase, now))??;
             Some(Match { policy: &row.policy, action })
         });
         let mut matched: Vec<Match<'_>> = spoke.collect();
+        if matched.iter().any(|m| m.policy.is_about_running()) && documents::edits(asked.backend, asked.tool)
+        {
+            matched.retain(|m| !m.policy.is_about_running());
+        }
         matched.sort_by_key(|m| (m.action, std::cmp::Reverse((m.policy.severity, m.policy.priority))));
         matched
     }
 
-    fn ask(&self, text: &str, scope: Scope, hits: &mut [bool], signals: &mut Signals) {
+    fn ask(&self, text: &str, sql: bool, scope: Scope, hits: &mut [bool], signals: &mut Signals) {
         let bytes = text.as_bytes();
+        if sql {
+            understand::statement_by_name(text, signals);
+        }
         for woken in self.triggers().into_iter().flat_map(|triggers| triggers.woken(bytes)) {
             let Some(row) = self.rows.get(woken) else {
-                understand::understand(woken - self.rows.len(), text, scope, signals);
+                understand::understand(woken - self.rows.len(), text, sql, scope, signals);
                 continue;
             };
             let asked = scope == Scope::Each || row.policy.detect.scope == Scope::Together;
@@ -149,7 +179,7 @@ impl Engine {
         let mut texts = Texts::default();
         texts.value(text);
         let (mut hits, mut signals) = (vec![true; self.rows.len()], Signals::default());
-        texts.each().for_each(|text| self.ask(text, Scope::Each, &mut hits, &mut signals));
+        texts.each().for_each(|(text, sql)| self.ask(text, sql, Scope::Each, &mut hits, &mut signals));
         Signal::ALL.iter().copied().filter(|signal| signals.has(*signal)).collect()
     }
 }

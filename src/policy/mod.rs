@@ -11,16 +11,18 @@ pub mod authority;
 pub mod catalogue;
 mod compile;
 mod confirm;
+mod documents;
 mod engine;
 pub mod model;
 pub mod posture;
 #[cfg(test)]
 mod quality;
+mod sentences;
 pub mod signal;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod understand;
 
-pub use engine::{Engine, Match};
+pub use engine::{Asked, Engine, Match};
 pub use texts::Texts;

@@ -1,6 +1,7 @@
 //! What a policy is: a row with the columns of the AxonFlow contract, section 4.1, how it finds what it looks for, and
 //! the samples that prove it.
 
+use super::posture::Class;
 use super::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,17 @@ pub struct Policy {
     pub must_match: Vec<String>,
     /// Texts that it does not find.
     pub must_not_match: Vec<String>,
+}
+
+impl Policy {
+    /// It finds what a tool would run or reach: SQL, commands, paths and addresses, not what a text asks of a model.
+    pub fn is_about_running(&self) -> bool {
+        match Class::of(&self.category) {
+            Class::Sqli => true,
+            Class::Dangerous => !self.detect.signals.iter().any(|signal| signal.asks_a_model()),
+            _ => false,
+        }
+    }
 }
 
 const fn default_priority() -> i32 {

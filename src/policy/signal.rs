@@ -97,6 +97,20 @@ signals! {
     PromptHidden,
 }
 
+impl Signal {
+    /// It is about what a text asks of a model.
+    pub fn asks_a_model(self) -> bool {
+        matches!(
+            self,
+            Self::PromptOverride
+                | Self::PromptRole
+                | Self::PromptExfiltration
+                | Self::PromptMarker
+                | Self::PromptHidden
+        )
+    }
+}
+
 /// A set of signals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signals(u64);

@@ -7,66 +7,144 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub struct Texts {
     /// String values, one per line.
-    values: String,
-    keys: String,
+    values: Block,
+    keys: Block,
+    /// `key=value` where the key's name makes a secret of its value.
+    pairs: Block,
     /// What values say when they are read another way: without their SQL comments, decoded, unpacked.
     views: Vec<String>,
-    value_spans: Vec<Range<usize>>,
-    key_spans: Vec<Range<usize>>,
+    /// The values that stand under a key whose name says that they are SQL, by their place.
+    statements: Vec<usize>,
+    /// What the last key says of the values behind it.
+    under: Under,
+}
+
+/// Strings, one per line, and where each stands.
+#[derive(Debug, Default)]
+struct Block {
+    text: String,
+    spans: Vec<Range<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Under {
+    sql: bool,
+    secret: bool,
+}
+
+/// Keys whose strings are SQL statements, or questions that may be some.
+const SQL_KEYS: &[&str] = &[
+    "sql",
+    "query",
+    "statement",
+    "statements",
+    "queries",
+    "stmt",
+    "sql_query",
+    "sqlquery",
+    "query_sql",
+    "raw_sql",
+    "sql_statement",
+    "sqlstatement",
+    "sqltext",
+    "sql_text",
+    "command_text",
+];
+/// What names of secrets contain; which of them is one with its value, the patterns say.
+const SECRET_NAMES: &[&str] =
+    &["pass", "pwd", "secret", "token", "api", "auth", "credential", "connection", "private"];
+/// Tokens that say where a list goes on, not who asks.
+const PLACES: &[&str] = &["page", "next", "continu", "sync", "cursor", "cancel", "progress"];
+/// Longest key and longest value that are looked at together.
+const PAIR_BYTES: usize = 4_096;
+
+impl Under {
+    fn of(key: &str) -> Self {
+        if key.len() > 64 {
+            return Self::default();
+        }
+        let contains = |words: &[&str]| {
+            words.iter().any(|word| {
+                key.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+            })
+        };
+        Self {
+            sql: SQL_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name)),
+            secret: contains(SECRET_NAMES) && !contains(PLACES),
+        }
+    }
 }
 
 impl Texts {
     /// Takes the key of an object's member.
     pub fn key(&mut self, text: &str) {
-        push_line(&mut self.keys, &mut self.key_spans, text);
+        self.keys.push(text);
+        self.under = Under::of(text);
     }
 
     /// Takes a string value.
     pub fn value(&mut self, text: &str) {
-        push_line(&mut self.values, &mut self.value_spans, text);
-        let folded = self.value_spans.last().map_or("", |span| &self.values[span.clone()]);
-        self.views.extend(without_comments(folded));
+        if self.under.sql {
+            self.statements.push(self.values.spans.len());
+        }
+        self.values.push(text);
+        if self.under.secret && text.len() <= PAIR_BYTES {
+            let pair = format!("{}={text}", self.keys.last());
+            self.pairs.push(&pair);
+        }
+        self.views.extend(without_comments(self.values.last()));
         decode::views(text, &mut self.views);
     }
 
     /// `bytes` is the length of the JSON text, which decoded text is rarely longer than.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self {
-            values: String::with_capacity(bytes),
-            keys: String::with_capacity(bytes.min(256)),
-            ..Self::default()
-        }
+        let mut texts = Self::default();
+        texts.values.text.reserve(bytes);
+        texts.keys.text.reserve(bytes.min(256));
+        texts
     }
 
     /// Everything there is to look at, in few pieces.
     pub(super) fn blocks(&self) -> impl Iterator<Item = &[u8]> {
-        [&self.values, &self.keys].into_iter().chain(&self.views).map(String::as_bytes)
+        let blocks = [&self.values, &self.keys, &self.pairs].into_iter().map(|block| &block.text);
+        blocks.chain(&self.views).map(String::as_bytes)
     }
 
     /// All values together, if there is more than one.
     pub(super) fn together(&self) -> Option<&str> {
-        (self.value_spans.len() > 1).then_some(self.values.as_str())
+        (self.values.spans.len() > 1).then_some(self.values.text.as_str())
     }
 
-    /// Every value, key, and other reading of a value.
-    pub(super) fn each(&self) -> impl Iterator<Item = &str> {
-        let values = self.value_spans.iter().map(|span| &self.values[span.clone()]);
-        let keys = self.key_spans.iter().map(|span| &self.keys[span.clone()]);
-        values.chain(keys).chain(self.views.iter().map(String::as_str))
+    /// Every value, key, pair of both, and other reading of a value; with it whether its key says that it is SQL.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&str, bool)> {
+        let values = self.values.each().enumerate();
+        let values = values.map(|(at, text)| (text, self.statements.binary_search(&at).is_ok()));
+        let others = self.keys.each().chain(self.pairs.each()).chain(self.views.iter().map(String::as_str));
+        values.chain(others.map(|text| (text, false)))
     }
 }
 
-fn push_line(block: &mut String, spans: &mut Vec<Range<usize>>, text: &str) {
-    if !spans.is_empty() {
-        block.push('\n');
+impl Block {
+    fn push(&mut self, text: &str) {
+        if !self.spans.is_empty() {
+            self.text.push('\n');
+        }
+        let start = self.text.len();
+        if text.is_ascii() {
+            self.text.push_str(text);
+        } else {
+            self.text.extend(text.chars().filter_map(fold));
+        }
+        self.spans.push(start..self.text.len());
     }
-    let start = block.len();
-    if text.is_ascii() {
-        block.push_str(text);
-    } else {
-        block.extend(text.chars().filter_map(fold));
+
+    fn each(&self) -> impl Iterator<Item = &str> {
+        self.spans.iter().map(|span| &self.text[span.clone()])
     }
-    spans.push(start..block.len());
+
+    fn last(&self) -> &str {
+        self.spans.last().map_or("", |span| &self.text[span.clone()])
+    }
 }
 
 /// White space of every script becomes a space, full-width forms their ASCII letters, and what cannot be seen is
@@ -127,7 +205,7 @@ mod tests {
     fn each(values: &[&str]) -> Vec<String> {
         let mut texts = Texts::default();
         values.iter().for_each(|value| texts.value(value));
-        texts.each().map(str::to_owned).collect()
+        texts.each().map(|(text, _)| text.to_owned()).collect()
     }
 
     #[test]
@@ -153,6 +231,19 @@ mod tests {
         assert_eq!(texts.together(), None);
         texts.value("-rf");
         assert_eq!(texts.together(), Some("rm\n-rf"));
+    }
+
+    #[test]
+    fn what_a_key_says_of_its_value_is_kept() {
+        let mut texts = Texts::default();
+        for (key, value) in [("query", "SELECT 1"), ("dbPassword", "hunter2"), ("next_page_token", "abc")] {
+            texts.key(key);
+            texts.value(value);
+        }
+        let all: Vec<_> = texts.each().collect();
+        assert!(all.contains(&("SELECT 1", true)) && all.contains(&("hunter2", false)));
+        assert!(all.contains(&("dbPassword=hunter2", false)));
+        assert!(!all.iter().any(|(text, _)| text.starts_with("next_page_token=")));
     }
 
     proptest::proptest! {

@@ -12,6 +12,7 @@ mod front;
 mod harness;
 mod hostile;
 mod http_backends;
+mod journal;
 mod names;
 mod relay;
 mod remote_pdp;

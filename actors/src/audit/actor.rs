@@ -9,7 +9,7 @@ use crate::gate::Permit;
 use crate::limits::TIDY_EVERY;
 use crate::ports::{Durability, Ending, Flush, Record, RecordError};
 use crate::seat::Seat;
-use crate::workers::Workers;
+use crate::workers::{Threads, Workers};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -63,8 +63,8 @@ pub struct Audit {
 }
 
 impl Audit {
-    pub(super) fn new(seat: Seat<AuditMessage>, open: OpenJournal) -> Self {
-        Audit { seat, open, disk: Workers::new("journal-disk", 1, 1) }
+    pub(super) fn new(seat: Seat<AuditMessage>, open: OpenJournal, threads: &Threads) -> Self {
+        Audit { seat, open, disk: threads.workers("journal-disk", 1, 1) }
     }
 }
 

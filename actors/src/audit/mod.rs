@@ -8,6 +8,7 @@ use crate::gate::{Gate, Permit};
 use crate::limits::{RECORD_DEADLINE, RECORDS_IN_FLIGHT};
 use crate::ports::{Ending, Record, RecordError};
 use crate::seat::{AskError, Seat};
+use crate::workers::Threads;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -23,10 +24,10 @@ pub struct AuditHandle {
 
 impl AuditHandle {
     /// A handle and what the supervisor needs to start (and start again) the actor behind it.
-    pub fn new(open: OpenJournal) -> (Self, Audit) {
+    pub fn new(open: OpenJournal, threads: &Threads) -> (Self, Audit) {
         let handle = AuditHandle { seat: Seat::default(), gate: Gate::new(RECORDS_IN_FLIGHT) };
         let seat = handle.seat.clone();
-        (handle, Audit::new(seat, open))
+        (handle, Audit::new(seat, open, threads))
     }
 
     /// Records that a call is about to leave, as the ending it has should nothing more be heard of it. An error shuts the

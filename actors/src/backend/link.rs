@@ -17,8 +17,7 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
@@ -40,7 +39,7 @@ pub(super) enum Link {
     Http(HttpConnection),
 }
 
-/// A running child.
+/// A running child, or a server in this process.
 pub(super) struct ChildLink {
     lines: mpsc::Sender<Line>,
     queued: u64,
@@ -77,6 +76,14 @@ impl Link {
                 tokio::spawn(keep(spawned.group, news, closing, actor.clone()));
                 tokio::spawn(read(spawned.stdout, settings.max_line, exit, actor.clone()));
                 Ok(Link::Child(ChildLink::over(spawned.stdin, close)))
+            }
+            Plan::Streams(plan) => {
+                let streams = (plan.connect)()?;
+                let (close, closing) = oneshot::channel();
+                tokio::spawn(until_closed(closing));
+                let (_, no_exit) = watch::channel(None);
+                tokio::spawn(read(streams.output, settings.max_line, no_exit, actor.clone()));
+                Ok(Link::Child(ChildLink::over(streams.input, close)))
             }
             Plan::Http(plan) => {
                 let (sender, receiver) = mpsc::channel(BACKEND_LINES_QUEUED);
@@ -144,7 +151,7 @@ impl Link {
 }
 
 impl ChildLink {
-    fn over(stdin: ChildStdin, close: oneshot::Sender<Closing>) -> Self {
+    fn over(stdin: impl AsyncWrite + Unpin + Send + 'static, close: oneshot::Sender<Closing>) -> Self {
         let (lines, queue) = mpsc::channel(BACKEND_OUT_QUEUE);
         let begun = Arc::new(AtomicU64::new(0));
         let counter = begun.clone();
@@ -166,6 +173,7 @@ async fn keep(
     actor: ActorRef<BackendMessage>,
 ) {
     let asked = tokio::select! {
+        biased;
         asked = &mut closing => asked,
         ended = group.exited() => {
             news.send_replace(Some(ended));
@@ -180,9 +188,16 @@ async fn keep(
     }
 }
 
+/// A server in this process has no group to end: the end of its input is all it is told.
+async fn until_closed(closing: oneshot::Receiver<Closing>) {
+    if let Ok(Closing { ended, .. }) = closing.await {
+        let _ = ended.send("closed".into());
+    }
+}
+
 /// Reads the child's stdout to its end, one place per line: a child that floods waits on its own pipe.
 async fn read(
-    stdout: ChildStdout,
+    stdout: impl AsyncRead + Unpin,
     max_line: usize,
     mut exit: watch::Receiver<Option<Ended>>,
     actor: ActorRef<BackendMessage>,

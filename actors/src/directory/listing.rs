@@ -225,6 +225,7 @@ const EXPLICIT: &str = "backend:";
 mod tests {
     use super::*;
     use crate::ports::{Redact, Redaction, Withheld};
+    use crate::workers::Threads;
 
     /// Masks the word `secret`.
     struct Masking;
@@ -243,7 +244,7 @@ mod tests {
     fn listing(catalogues: &[(&str, &str)]) -> Listing {
         let ids: Vec<Arc<str>> = catalogues.iter().map(|(id, _)| Arc::from(*id)).collect();
         let names = Names::new(ids.clone(), 49);
-        let redactor = Redactor::new(Arc::new(Masking), 1);
+        let redactor = Redactor::new(Arc::new(Masking), 1, &Threads::System);
         let shown: Vec<Shown> = catalogues
             .iter()
             .enumerate()

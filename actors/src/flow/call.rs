@@ -93,18 +93,22 @@ impl Journey {
 
 /// Runs one call to its end.
 pub async fn call(machine: Machine, request: CallRequest) {
-    let CallRequest { params, slot, cancelled, permit } = request;
+    let CallRequest { params, slot, mut cancelled, permit } = request;
     let mut journey = Journey::begin();
-    let resolved = match CallParams::read(params) {
-        Ok(params) => resolve(&machine, params).await,
-        Err(why) => Err(format!("malformed tools/call: {why}")),
+    // Its tool may be of a backend that is still being listed, which takes a while.
+    let resolved = tokio::select! {
+        biased;
+        resolved = read(&machine, params) => Some(resolved),
+        Ok(()) = &mut cancelled => None,
+        () = machine.abort.cancelled() => None,
     };
     let (call, finish) = match resolved {
-        Err(why) => {
+        None => (Arc::new(nameless(&machine, &journey)), take_back(&journey)),
+        Some(Err(why)) => {
             let error = ErrorObject::new(INVALID_PARAMS, why).into_bytes();
             (Arc::new(nameless(&machine, &journey)), Finish::error(error, Outcome::NotForwarded))
         }
-        Ok((params, route)) => {
+        Some(Ok((params, route))) => {
             let call = Arc::new(describe(&machine, &journey, &params, &route));
             let steps = steps(&machine, &mut journey, &call, &params, &route);
             let finish = tokio::select! {
@@ -167,6 +171,13 @@ async fn steps(
             tracing::warn!(backend = %call.backend, tool = %call.tool, ?outcome, "a call failed");
             Finish::error(failure.error(&call.backend), outcome)
         }
+    }
+}
+
+async fn read(machine: &Machine, params: Option<Bytes>) -> Result<(CallParams, Route), String> {
+    match CallParams::read(params) {
+        Ok(params) => resolve(machine, params).await,
+        Err(why) => Err(format!("malformed tools/call: {why}")),
     }
 }
 

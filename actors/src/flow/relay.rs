@@ -316,6 +316,7 @@ async fn tell_level(machine: Machine, handle: BackendHandle, params: Bytes) {
 
 /// A request that the gate answers by itself, after waiting for something.
 pub async fn answer_with(
+    machine: &Machine,
     slot: ReplySlot,
     cancelled: oneshot::Receiver<()>,
     answer: impl Future<Output = Answer>,
@@ -324,6 +325,7 @@ pub async fn answer_with(
         biased;
         answer = answer => answer,
         Ok(()) = cancelled => Answer::Silence,
+        () = machine.abort.cancelled() => Answer::Silence,
     };
     slot.end(answer);
 }

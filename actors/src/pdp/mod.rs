@@ -9,7 +9,7 @@ use crate::gate::Gate;
 use crate::limits::{DECISION_GRACE, DECISION_THREADS, DECISIONS_IN_FLIGHT};
 use crate::ports::{Decide, Decision};
 use crate::seat::{AskError, Seat};
-use crate::workers::Workers;
+use crate::workers::Threads;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -25,14 +25,14 @@ pub struct PdpHandle {
 
 impl PdpHandle {
     /// A handle and what the supervisor needs to start (and start again) the actor behind it.
-    pub fn new(decide: Arc<dyn Decide>) -> (Self, Pdp) {
+    pub fn new(decide: Arc<dyn Decide>, threads: &Threads) -> (Self, Pdp) {
         let handle = PdpHandle {
             seat: Seat::default(),
             gate: Gate::new(DECISIONS_IN_FLIGHT),
             is_warm: Arc::default(),
         };
         // One waiting job per thread: a question that finds every thread taken is busy, not late.
-        let workers = Workers::new("decide", DECISION_THREADS, DECISIONS_IN_FLIGHT);
+        let workers = threads.workers("decide", DECISION_THREADS, DECISIONS_IN_FLIGHT);
         let seat = handle.seat.clone();
         (handle, Pdp { seat, decide, workers })
     }
@@ -84,7 +84,7 @@ mod tests {
     #[tokio::test]
     async fn an_engine_is_warmed_once() {
         let (sender, mut told) = mpsc::channel(2);
-        let (handle, actor) = PdpHandle::new(Arc::new(Told(sender)));
+        let (handle, actor) = PdpHandle::new(Arc::new(Told(sender)), &Threads::System);
         let (running, ended) = Actor::spawn(None, actor, ()).await.expect("an actor");
         handle.warm();
         assert_eq!(told.recv().await, Some(()));

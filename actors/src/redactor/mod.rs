@@ -5,7 +5,7 @@
 
 use crate::limits::{REDACT_DEADLINE, REDACTIONS_QUEUED, REDACTOR_THREADS_MIN};
 use crate::ports::{Findings, Redact, Redaction, Subject, Withheld};
-use crate::workers::Workers;
+use crate::workers::{Threads, Workers};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,9 +30,9 @@ pub struct Redacted {
 }
 
 impl Redactor {
-    /// A pool over `redact` with up to `threads` threads; at least [`REDACTOR_THREADS_MIN`].
-    pub fn new(redact: Arc<dyn Redact>, threads: usize) -> Self {
-        let workers = Workers::new("redact", threads.max(REDACTOR_THREADS_MIN), REDACTIONS_QUEUED);
+    /// A pool over `redact` with up to `width` threads; at least [`REDACTOR_THREADS_MIN`].
+    pub fn new(redact: Arc<dyn Redact>, width: usize, threads: &Threads) -> Self {
+        let workers = threads.workers("redact", width.max(REDACTOR_THREADS_MIN), REDACTIONS_QUEUED);
         Redactor { redact, workers }
     }
 

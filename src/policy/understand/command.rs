@@ -474,9 +474,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Vec<Signal> {
-        let mut signals = Signals::default();
-        judge(text, &mut signals);
-        Signal::ALL.iter().copied().filter(|signal| signals.has(*signal)).collect()
+        crate::policy::understand::found(judge, text)
     }
 
     #[test]

@@ -89,32 +89,40 @@ fn hex_pair(pair: &[u8]) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// `\x41`, `\u0041` and `\n` written out.
+/// Escapes as programs and JSON write them, read: `\x41`, `\u0041`, `\n`, `\"`.
 fn escapes(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    memchr::memmem::find(bytes, b"\\x").or_else(|| memchr::memmem::find(bytes, b"\\u"))?;
+    memchr::memchr(b'\\', text.as_bytes())?;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut changed = false;
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..at]);
-        let digits = match rest.as_bytes().get(at + 1) {
-            Some(b'x') => 2,
-            Some(b'u') => 4,
-            _ => 0,
-        };
-        let code = rest.get(at + 2..at + 2 + digits).filter(|_| digits > 0);
-        if let Some(c) = code.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32) {
-            out.push(c);
-            rest = &rest[at + 2 + digits..];
-            changed = true;
-        } else {
-            out.push('\\');
-            rest = &rest[at + 1..];
-        }
+        let (c, length) = escaped(&rest[at..]).unwrap_or(('\\', 1));
+        changed |= length > 1;
+        out.push(c);
+        rest = &rest[at + length..];
     }
     out.push_str(rest);
     changed.then_some(out)
+}
+
+/// The character that `text` begins with in an escaped form, and the bytes of that form.
+pub(in crate::policy) fn escaped(text: &str) -> Option<(char, usize)> {
+    let [b'\\', letter, ..] = text.as_bytes() else { return None };
+    let code = |digits: usize| {
+        let hex = text.get(2..2 + digits).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        Some((u32::from_str_radix(hex, 16).ok().and_then(char::from_u32)?, 2 + digits))
+    };
+    match letter {
+        b'x' => code(2),
+        b'u' => code(4),
+        b'n' => Some(('\n', 2)),
+        b'r' => Some(('\r', 2)),
+        b't' => Some(('\t', 2)),
+        b'"' => Some(('"', 2)),
+        b'\\' => Some(('\\', 2)),
+        _ => None,
+    }
 }
 
 /// `&#39;`, `&#x27;` and the common named ones.
@@ -172,13 +180,19 @@ fn split_words(text: &str) -> Option<String> {
 
 /// Letters of other scripts that look like Latin ones, and letters with marks, as plain Latin ones.
 fn look_alikes(text: &str) -> Option<String> {
-    let folded: String = text
-        .nfkd()
-        .filter(|c| !matches!(*c, '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{202a}'..='\u{202e}'))
-        .map(look_alike)
-        .collect();
-    // Tags are invisible letters: U+E0020 to U+E007E.
+    let mut folded = String::with_capacity(text.len());
+    text.chars().for_each(|c| plain_letters(c, |plain| folded.push(plain)));
     (folded != text).then_some(folded)
+}
+
+/// The plain letters that `c` can be taken for; nothing for marks and for what cannot be seen.
+pub(in crate::policy) fn plain_letters(c: char, mut take: impl FnMut(char)) {
+    if c.is_ascii() {
+        return take(c);
+    }
+    let seen = |c: &char| !matches!(*c, '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{202a}'..='\u{202e}');
+    // Tags are invisible letters: U+E0020 to U+E007E.
+    std::iter::once(c).nfkd().filter(seen).map(look_alike).for_each(&mut take);
 }
 
 fn look_alike(c: char) -> char {

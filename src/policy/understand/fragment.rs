@@ -108,8 +108,7 @@ const TAKES_APART: &[&str] = &[
 pub(super) fn judge(text: &str, signals: &mut Signals) {
     let plain = tokens(text, None);
     let facts = Facts::of(&plain);
-    let whole = plain.first().is_some_and(|first| first.is_any(VERBS) || first.mark("("))
-        && plain.iter().take(4).any(|token| token.is_any(VERBS));
+    let whole = is_whole(&plain);
     Piece { tokens: &plain, facts, broke_out: false, whole }.judge(signals);
     for quote in *b"'\"" {
         if memchr::memchr(quote, text.as_bytes()).is_some() && !whole {
@@ -118,6 +117,19 @@ pub(super) fn judge(text: &str, signals: &mut Signals) {
                 .judge(signals);
         }
     }
+}
+
+/// Adds what `text` does that is known to be a whole statement.
+pub(super) fn judge_whole(text: &str, signals: &mut Signals) {
+    let plain = tokens(text, None);
+    Piece { tokens: &plain, facts: Facts::of(&plain), broke_out: false, whole: true }.judge(signals);
+}
+
+/// The text begins as a statement does.
+fn is_whole(tokens: &[Token<'_>]) -> bool {
+    let mut code = tokens.iter().filter(|token| token.kind != Kind::Comment);
+    code.next().is_some_and(|first| first.is_any(VERBS) || first.mark("("))
+        && tokens.iter().take(4).any(|token| token.is_any(VERBS))
 }
 
 /// What is asked of all tokens again and again, found once.

@@ -7,11 +7,18 @@ pub(super) mod decode;
 mod fragment;
 mod path;
 mod prompt;
+mod sayings;
 mod statement;
 mod tokens;
 
 use super::model::Scope;
-use super::signal::Signals;
+use super::signal::{Signal, Signals};
+use std::ops::Range;
+
+/// Where a text asks something of a model, in bytes of that text.
+pub(super) fn asked_of_a_model(text: &str) -> Vec<(Signal, Range<usize>)> {
+    prompt::spans(text)
+}
 
 type Judge = fn(&str, &mut Signals);
 
@@ -29,7 +36,7 @@ const SENSES: [Sense; 6] = [
     Sense { wake: command::WAKE, judge: command::judge, together: true },
     Sense { wake: path::WAKE, judge: path::judge, together: false },
     Sense { wake: address::WAKE, judge: address::judge, together: false },
-    Sense { wake: prompt::WAKE, judge: prompt::judge, together: false },
+    Sense { wake: prompt::WAKE, judge: prompt::judge, together: true },
 ];
 
 /// For each kind of understanding the expression that wakes it.
@@ -51,11 +58,37 @@ pub(super) fn warm() {
     }
 }
 
-/// Adds what `text` does, as the kind of understanding with that place in [`WAKE`] sees it.
-pub(super) fn understand(kind: usize, text: &str, scope: Scope, signals: &mut Signals) {
-    if let Some(sense) = SENSES.get(kind)
-        && (scope == Scope::Each || sense.together)
-    {
-        (sense.judge)(text, signals);
+/// Where in [`WAKE`] the pieces of SQL stand.
+const FRAGMENT: usize = 1;
+
+/// Adds what `text` does, as the kind of understanding with that place in [`WAKE`] sees it. With `sql` the name of its
+/// argument says that it is a statement: if it can be parsed as one, it is no value that breaks out of another.
+pub(super) fn understand(kind: usize, text: &str, sql: bool, scope: Scope, signals: &mut Signals) {
+    let Some(sense) = SENSES.get(kind) else { return };
+    if scope == Scope::Together && !sense.together {
+        return;
     }
+    if !sql || kind != FRAGMENT {
+        return (sense.judge)(text, signals);
+    }
+    let mut found = Signals::default();
+    fragment::judge(text, &mut found);
+    if !found.is_empty() && statement::can_be_parsed(text) {
+        found = Signals::default();
+        fragment::judge_whole(text, &mut found);
+    }
+    signals.merge(found);
+}
+
+/// Adds what a text does whose argument's name says that it is SQL, also where no parser knows its dialect.
+pub(super) fn statement_by_name(text: &str, signals: &mut Signals) {
+    statement::unknown_dialect(text, signals);
+}
+
+/// The signals that one kind of understanding gives, in their order.
+#[cfg(test)]
+fn found(judge: Judge, text: &str) -> Vec<Signal> {
+    let mut signals = Signals::default();
+    judge(text, &mut signals);
+    Signal::ALL.iter().copied().filter(|signal| signals.has(*signal)).collect()
 }

@@ -127,13 +127,93 @@ fn unparsed(text: &str, signals: &mut Signals) {
     }
 }
 
+/// Whether some dialect takes the text as statements. Long or deeply nested ones are not tried.
+pub(super) fn can_be_parsed(text: &str) -> bool {
+    text.len() <= PARSED_BYTES
+        && tokens(text, None).len() <= IN_PLACE_TOKENS
+        && dialects().iter().any(|dialect| {
+            let parser = Parser::new(*dialect).with_recursion_limit(IN_PLACE_DEPTH).try_with_sql(text);
+            parser
+                .and_then(|mut parser| parser.parse_statements())
+                .is_ok_and(|statements| !statements.is_empty())
+        })
+}
+
+/// What statements of a dialect that is not known here do, by the words that they begin with.
+pub(super) fn unknown_dialect(text: &str, signals: &mut Signals) {
+    let begins = |word: &Token<'_>| {
+        word.is_any(&["drop", "truncate", "alter", "grant", "revoke", "delete", "create", "update"])
+    };
+    let all = tokens(text, None);
+    let code: Vec<&Token<'_>> = all.iter().filter(|token| token.kind != Kind::Comment).collect();
+    if !code.iter().any(|token| begins(token)) || can_be_parsed(text) {
+        return;
+    }
+    for statement in code.split(|token| token.mark(";")) {
+        // `EXPLAIN`, `WITH … AS (…)` and hints may stand before the verb.
+        let Some(verb) = statement.iter().take(3).position(|token| begins(token)) else { continue };
+        let [verb, rest @ ..] = &statement[verb..] else { continue };
+        let has = |words: &[&str]| rest.iter().any(|token| token.is_any(words));
+        let next = |words: &[&str]| rest.iter().take(3).any(|token| token.is_any(words));
+        const OBJECTS: &[&str] = &[
+            "view",
+            "index",
+            "user",
+            "role",
+            "function",
+            "procedure",
+            "trigger",
+            "sequence",
+            "type",
+            "policy",
+            "login",
+            "column",
+            "tablespace",
+            "extension",
+            "server",
+            "system",
+            "materialized",
+            "domain",
+            "stage",
+        ];
+        let signal = if verb.is("drop") && next(&["table"]) {
+            Signal::SqlDropTable
+        } else if verb.is("drop") && next(&["database", "schema"]) {
+            Signal::SqlDropDatabase
+        } else if verb.is("drop") && next(OBJECTS) {
+            Signal::SqlDropOther
+        } else if verb.is("truncate") && next(&["table"]) {
+            Signal::SqlTruncate
+        } else if verb.is("alter") && next(&["table"]) {
+            Signal::SqlAlterTable
+        } else if verb.is("alter") && (next(OBJECTS) || next(&["database", "schema"])) {
+            Signal::SqlAlterOther
+        } else if verb.is("grant") && has(&["to"]) && has(&["on", "role", "admin", "all"]) {
+            Signal::SqlGrant
+        } else if verb.is("revoke") && has(&["from"]) && has(&["on", "role", "admin", "all"]) {
+            Signal::SqlRevoke
+        } else if verb.is("create") && next(&["user", "role", "login"]) {
+            Signal::SqlCreateUser
+        } else if verb.is("delete") && next(&["from"]) && !has(&["where", "limit", "using"]) {
+            Signal::SqlDeleteAll
+        } else if verb.is("update") && has(&["set"]) && !has(&["where", "limit", "from"]) {
+            Signal::SqlUpdateAll
+        } else {
+            continue;
+        };
+        signals.add(signal);
+    }
+}
+
+fn dialects() -> [&'static dyn Dialect; 4] {
+    [&GenericDialect {}, &MySqlDialect {}, &PostgreSqlDialect {}, &MsSqlDialect {}]
+}
+
 /// It is nested too deeply to be parsed here.
 struct TooDeep;
 
 fn parse(text: &str, depth: usize, signals: &mut Signals) -> Result<(), TooDeep> {
-    let dialects: [&dyn Dialect; 4] =
-        [&GenericDialect {}, &MySqlDialect {}, &PostgreSqlDialect {}, &MsSqlDialect {}];
-    for dialect in dialects {
+    for dialect in dialects() {
         let parser = Parser::new(dialect).with_recursion_limit(depth).try_with_sql(text);
         match parser.and_then(|mut parser| parser.parse_statements()) {
             Ok(statements) => {
