@@ -31,6 +31,8 @@ const REPLACEMENTS: usize = 4;
 pub(super) struct Care {
     /// Where the keys are; `None` signs nothing.
     pub(super) state_dir: Option<PathBuf>,
+    /// Whether anybody asks what is to be synced.
+    pub(super) sync: bool,
     /// A file of this length is rotated.
     pub(super) rotate_bytes: Option<u64>,
     /// A file whose first row is that old is rotated.
@@ -173,6 +175,11 @@ impl AuditFile {
         self.sign(super::checkpoint::Kind::Close)
     }
 
+    /// Looks for everything anew before the next row: what was open is not where it belongs any more.
+    pub(super) fn reopen(&mut self) {
+        self.open = None;
+    }
+
     /// The files that were written to since they were asked for last.
     pub(super) fn take_unsynced(&mut self) -> Vec<Arc<File>> {
         std::mem::take(&mut self.unsynced)
@@ -239,7 +246,13 @@ impl AuditFile {
             })?;
             self.keys = Some(Arc::new(keys));
         }
-        Open::at(&self.path)
+        let open = Open::at(&self.path)?;
+        if self.care.sync {
+            // The names of new files must survive, too.
+            let folders = [open.place.audit.parent(), Some(open.place.folder.as_path())];
+            self.unsynced.extend(folders.into_iter().flatten().filter_map(place::open_folder));
+        }
+        Ok(open)
     }
 
     /// Appends to the file that has the path now. After an error the file is closed.
@@ -266,7 +279,7 @@ impl AuditFile {
                 Err(stop) => stop.whole,
             };
             self.recorded.extend_from_slice(&rows.calls[..whole]);
-            if !self.unsynced.iter().any(|file| Arc::ptr_eq(file, &open.audit)) {
+            if self.care.sync && !self.unsynced.iter().any(|file| Arc::ptr_eq(file, &open.audit)) {
                 self.unsynced.push(open.audit.clone());
             }
             written?;

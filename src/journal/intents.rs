@@ -42,6 +42,10 @@ pub(super) struct Intents {
     open: BTreeMap<u64, Digests>,
     files: u32,
     unsynced: bool,
+    /// The folder of a file that was made since it was synced last.
+    new_in: Option<PathBuf>,
+    /// The file was taken away while it was in use.
+    was_lost: bool,
 }
 
 struct Kept {
@@ -57,7 +61,15 @@ struct Kept {
 impl Intents {
     /// Writes nothing yet. `run` names this process among all that ever used the audit file.
     pub(super) fn new(run: String) -> Self {
-        Self { run, file: None, open: BTreeMap::new(), files: 0, unsynced: false }
+        Self {
+            run,
+            file: None,
+            open: BTreeMap::new(),
+            files: 0,
+            unsynced: false,
+            new_in: None,
+            was_lost: false,
+        }
     }
 
     /// Writes an intent. `behind` is a number of rows that the chain has already.
@@ -124,10 +136,16 @@ impl Intents {
     }
 
     /// The file, if it was written to since this was asked last.
-    pub(super) fn take_unsynced(&mut self) -> Option<Arc<File>> {
+    pub(super) fn take_unsynced(&mut self) -> impl Iterator<Item = Arc<File>> + use<> {
         let file = self.file.as_ref().filter(|_| self.unsynced).map(|kept| kept.file.clone());
         self.unsynced = false;
-        file
+        let folder = self.new_in.take().and_then(|folder| place::open_folder(&folder));
+        file.into_iter().chain(folder)
+    }
+
+    /// Whether the file was taken away since this was asked last: then the rest of the folder may be another one, too.
+    pub(super) fn take_was_lost(&mut self) -> bool {
+        std::mem::take(&mut self.was_lost)
     }
 
     /// Removes the file, unless calls are open: then the next start finds it.
@@ -153,12 +171,13 @@ impl Intents {
                 && kept.file.metadata().is_ok_and(|meta| has_path(&meta, &kept.path))
         });
         if !is_there {
-            self.file = None;
+            self.was_lost = self.file.take().is_some();
         }
         match &mut self.file {
             Some(kept) => Ok(kept),
             none => {
                 let made = Self::make(&self.run, &mut self.files, place)?;
+                self.new_in = Some(place.intents());
                 Ok(none.insert(made))
             }
         }

@@ -74,6 +74,10 @@ pub(super) fn is_signed(public: &str, message: &[u8], signature: &str) -> bool {
 
 fn read(path: &Path) -> io::Result<Keys> {
     let text = fs::read_to_string(path)?;
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path)?.permissions()) & 0o077 != 0 {
+        tracing::warn!(?path, "the key that signs the audit record can be read by others; give it mode 0600");
+    }
     Keys::parse(&text).ok_or_else(|| {
         let what = "it is damaged; restore it, or move it away to have a new key made";
         io::Error::new(ErrorKind::InvalidData, what)

@@ -154,6 +154,7 @@ fn recover(options: &JournalOptions, place: &place::Place) -> Result<usize, Reco
 fn care(options: &JournalOptions) -> Care {
     Care {
         state_dir: options.state_dir.clone(),
+        sync: options.sync != Sync::Off,
         rotate_bytes: options.rotate_bytes,
         rotate_age: options.rotate_age,
     }
@@ -179,6 +180,9 @@ impl Core {
         row::push(&mut row, &Author { options: &self.options, run: &self.run, digests: &digests }, intent);
         let number = intent.call.number;
         let written = self.intents.begin(&place, number, file.known_seq(), &row, digests);
+        if self.intents.take_was_lost() {
+            file.reopen();
+        }
         written.map_err(|error| file.describe(&error))
     }
 

@@ -135,6 +135,11 @@ pub(super) fn open_private(path: &Path, append: bool) -> io::Result<File> {
     }
 }
 
+/// A folder to sync, where the system knows that.
+pub(super) fn open_folder(path: &Path) -> Option<Arc<File>> {
+    File::open(path).ok().filter(|_| cfg!(unix)).map(Arc::new)
+}
+
 /// The advisory lock of a file; let go when dropped.
 pub(super) struct Lock(Option<Arc<File>>);
 

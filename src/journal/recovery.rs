@@ -180,3 +180,6 @@ fn backwards(file: &File, len: u64, more: &mut dyn FnMut(&[u8]) -> bool) -> io::
     }
     Ok(!rest.is_empty() && !more(&rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-fn options(path: &Path) -> JournalOptions {
+pub(super) fn options(path: &Path) -> JournalOptions {
     JournalOptions {
         path: Some(path.to_owned()),
         state_dir: path.parent().map(|parent| parent.join("state")),
@@ -54,7 +55,7 @@ fn call(tool: &str) -> Call {
     }
 }
 
-fn ending(tool: &str) -> Ending {
+pub(super) fn ending(tool: &str) -> Ending {
     Ending {
         call: Arc::new(call(tool)),
         ended_at: SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_120_000_000),
@@ -94,7 +95,12 @@ fn rows_in(path: &Path) -> Vec<Value> {
 }
 
 fn write(journal: &mut Journal, tools: &[&str]) -> Result<(), RecordError> {
-    journal.endings(&tools.iter().map(|tool| ending(tool)).collect::<Vec<_>>())
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let numbered = |tool: &&str| {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ending { call: Arc::new(Call { number, ..call(tool) }), ..ending(tool) }
+    };
+    journal.endings(&tools.iter().map(numbered).collect::<Vec<_>>())
 }
 
 #[test]
@@ -447,6 +453,8 @@ fn two_processes_on_one_file_write_whole_rows() {
             (0..250).flat_map(|number| ["a", "b"].map(|half| format!("{side}-{number}-{half}"))).collect();
         assert!(own.into_iter().eq(&expected), "{side} is whole and in order");
     }
+    let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();
+    assert_eq!((report.finding, report.rows, report.signed_up_to), (None, 1_000, 1_000));
 }
 
 /// Does nothing but in a child of the test below, which may write 4 KiB or less to one file.
@@ -483,4 +491,50 @@ fn a_batch_that_was_cut_is_completed_without_a_row_twice() {
     tools.extend(tools_in(&path));
     let all: Vec<_> = (0..tools.len()).map(|number| number.to_string()).collect();
     assert_eq!(tools, all);
+}
+
+#[test]
+fn a_long_or_old_file_is_rotated_and_the_chain_goes_on() {
+    for by_age in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.jsonl");
+        let (rotate_bytes, rotate_age) =
+            if by_age { (None, Some(Duration::ZERO)) } else { (Some(2_000), None) };
+        let mut journal = journal(JournalOptions { rotate_bytes, rotate_age, ..options(&path) });
+        for number in 0..10 {
+            write(&mut journal, &[&number.to_string()]).unwrap();
+        }
+        journal.intent(&ending("t")).unwrap();
+        let earlier = place::Place::of(&path).earlier_files();
+        assert!(earlier.len() >= 3, "{earlier:?}");
+        let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();
+        assert_eq!((report.finding, report.rows, report.first), (None, 10, 1));
+        let alone = evidence::Evidence::open(&earlier[1..2], None).unwrap().verify(None, None).unwrap();
+        assert!(alone.finding.is_none() && alone.first > 1, "{alone:?}");
+    }
+}
+
+#[test]
+fn rows_that_are_missing_at_the_end_are_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    write(&mut journal(options(&path)), &["one", "two", "three"]).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let first = text.split_inclusive('\n').next().unwrap();
+    fs::write(&path, first).unwrap();
+    write(&mut journal(options(&path)), &["four"]).unwrap();
+    let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();
+    let finding = report.finding.unwrap();
+    assert_eq!((finding.wrong, finding.line, finding.seq), (verify::Wrong::Gap, 2, 4));
+}
+
+#[test]
+fn rows_of_an_earlier_version_stay_and_prove_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    fs::write(&path, "{\"tool_name\":\"old\"}\n").unwrap();
+    write(&mut journal(options(&path)), &["new"]).unwrap();
+    let report = evidence::Evidence::open(&[path.clone()], None).unwrap().verify(None, None).unwrap();
+    assert_eq!((report.finding, report.rows, report.unchained), (None, 1, 1));
+    assert_eq!(tools_in(&path), ["old", "new"]);
 }
