@@ -4,10 +4,14 @@
 
 use bytes::Bytes;
 use callgate::pdp::embedded::EmbeddedPdp;
+use callgate::policy::authority::Authority;
+use callgate::policy::builder::PolicySetBuilder;
+use callgate::policy::posture::Posture;
 use callgate_actors::call::{Call, Hints};
 use callgate_actors::ports::{Decide, Verdict};
 use serde_json::{Value, json};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Time spent on one input.
@@ -27,6 +31,7 @@ fn main() {
     for (name, arguments) in small() {
         run(&pdp, name, &arguments);
     }
+    own_rules();
     for size in [16_000, 100_000, 1_000_000, 8_000_000] {
         run(&pdp, "prose", &json!({ "text": PROSE.repeat(size / PROSE.len()) }));
         run(&pdp, "records", &json!({ "rows": vec![record(); size / 260] }));
@@ -90,6 +95,32 @@ fn small() -> Vec<(&'static str, Value)> {
         ("injected SQL", json!({ "id": "1' UNION SELECT password, NULL FROM users --" })),
         ("removal of the root", json!({ "command": "sudo rm -rf / --no-preserve-root" })),
     ]
+}
+
+/// The small inputs again with a thousand rules of the operator's own beside the catalogue, of four kinds: for other tools,
+/// for this backend with other arguments, for every tool by a place in the arguments, and by its text.
+fn own_rules() {
+    let rule = |n: usize| {
+        let when = match n % 4 {
+            0 => json!({ "tool": [format!("tool_{n}"), format!("other_{n}")] }),
+            1 => json!({ "backend": "db", "arguments": { "/table": { "equals": format!("table_{n}") } } }),
+            2 => {
+                json!({ "tool": "*", "arguments": { "/sql": { "regex": format!("\\bsecret_{n}_[a-z]+\\b") } } })
+            }
+            _ => json!({ "arguments": { "/path": { "glob": format!("/srv/{n}/*.key") } } }),
+        };
+        json!({ "id": format!("own-{n}"), "action": "block", "when": when })
+    };
+    let file = json!({ "rules": (0..1_000).map(rule).collect::<Vec<_>>() }).to_string();
+    let file = callgate::policy::rules::file::parse(&file, "bench", None).expect("the rules are sound");
+    let mut parts = PolicySetBuilder::new(Posture::default());
+    parts.set_file(file.rules, Vec::new());
+    let set = parts.build().expect("the catalogue is sound");
+    let pdp = EmbeddedPdp::new(Arc::new(Authority::new(set)), String::new());
+    pdp.warm();
+    for (name, arguments) in small() {
+        run(&pdp, &format!("{name}, 1,000 own rules"), &arguments);
+    }
 }
 
 fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) {

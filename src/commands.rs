@@ -1,7 +1,11 @@
 //! The commands of the binary.
 
+pub mod approvals;
 mod audit;
+
 pub mod check;
+pub mod explain;
+pub mod policy;
 pub mod scan;
 pub mod serve;
 
@@ -30,7 +34,15 @@ enum Command {
     Check,
     /// Show the gate at work with sample servers; needs no settings, account or network
     Demo,
-    /// Mask JSON lines from standard input as answers are masked, and tell what was found
+    /// Decide what waits for a person
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
+    /// Show the policies that decide here, and check and test a policy file
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Tell what would become of a call, and who says so
+    Explain(explain::ExplainOptions),
+    /// Judge JSON lines from standard input as calls or answers are judged, and tell what was found
     Scan(scan::ScanOptions),
     /// Read, check and hand on the audit record
     #[command(subcommand)]
@@ -50,8 +62,17 @@ impl Arguments {
             None | Some(Command::Serve) => serve::run(),
             Some(Command::Check) => check::run(&mut standard_output()),
             Some(Command::Demo) => run_demo(),
+            Some(Command::Approvals(command)) => approvals::run(&command, &mut standard_output()),
+            Some(Command::Policy(command)) => policy::run(&command, &mut standard_output()),
+            Some(Command::Explain(options)) => {
+                explain::run(&options, io::stdin().lock(), &mut standard_output())
+            }
             Some(Command::Scan(options)) => {
-                let scanned = scan::run(&options, io::stdin().lock(), &mut standard_output());
+                let set = match policy::settings_and_set() {
+                    Ok((_, set)) => set,
+                    Err(faults) => return tell(&faults),
+                };
+                let scanned = scan::run(&options, &set, io::stdin().lock(), &mut standard_output());
                 ended(scanned.map(|_| true))
             }
             Some(Command::Audit(command)) => audit::run(&command, &mut standard_output()),

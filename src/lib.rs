@@ -1,5 +1,6 @@
 //! What calls mean: settings, decisions, redaction, journal, commands.
 
+pub mod approvals;
 pub mod canonical;
 pub mod catalogue;
 pub mod commands;
@@ -7,11 +8,14 @@ pub mod demo;
 pub mod fault;
 pub mod journal;
 pub mod launch;
+mod located;
 pub mod log;
 pub mod pdp;
 pub mod policy;
 pub mod redact;
 pub mod response_plane;
+#[cfg(test)]
+mod schema_check;
 pub mod secret;
 pub mod settings;
 mod signals;

@@ -3,7 +3,7 @@
 //! Nothing that logs ever waits: lines go to a bounded queue and one thread writes them ([`Lines`]). Every line is
 //! one line of text without control characters, whatever a backend or a client put into it.
 
-mod escape;
+pub mod escape;
 mod format;
 mod lines;
 

@@ -1,23 +1,29 @@
 //! The only file that knows both worlds: turns settings into the four ports and the plan of the machine.
 
+use crate::approvals::Keeper;
+use crate::approvals::local::{LocalApprovals, LocalOptions, OpenStore};
 use crate::fault::Fault;
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::policy::authority::{Authority, PolicySet};
+use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rules::watch;
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{self, Redactor};
 use crate::response_plane::{Engine, ResponsePlane};
 use crate::secret::Secret;
 use crate::settings::{CardMatch, Environment, FailMode, Pdp, RedactEngine, RedactResponses, Settings};
+use crate::store::SqliteStore;
 use callgate_actors::audit::OpenJournal;
 use callgate_actors::flow::FlowSettings;
 use callgate_actors::guardian::Guardian;
 use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
-use callgate_actors::ports::{Decide, Redact};
+use callgate_actors::ports::{Approve, Decide, Redact};
 use callgate_actors::session::Identity;
+use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
 use std::sync::{Arc, OnceLock};
 
@@ -28,7 +34,7 @@ pub const GUARDIAN_COMMAND: &str = "guardian";
 
 /// The plan of the machine that these settings describe.
 pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
-    let (decide, remote) = decision_point(settings)?;
+    let Point { decide, remote, approve } = decision_point(settings)?;
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -44,6 +50,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         threads: Threads::System,
         seed: fastrand::u64(..),
         decide,
+        approve: Some(approvals(settings, approve)),
         redact: response_plane(settings, remote),
         journal: journal(settings),
         launch: Arc::new(launch),
@@ -52,26 +59,69 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
 
 type CheckOutput = crate::pdp::axonflow::CheckOutput;
 
-fn decision_point(settings: &Settings) -> Result<(Arc<dyn Decide>, Option<CheckOutput>), Fault> {
+/// Who decides, and what comes with it.
+struct Point {
+    decide: Arc<dyn Decide>,
+    /// The response plane of a remote service.
+    remote: Option<CheckOutput>,
+    /// The approvals that a remote service keeps.
+    approve: Option<Arc<dyn Approve>>,
+}
+
+fn decision_point(settings: &Settings) -> Result<Point, Fault> {
     match settings.pdp {
         Pdp::Embedded => {
-            let set = PolicySet::shipped(settings.posture.clone()).map_err(|error| {
-                Fault::failure(
-                    format!("the embedded policies cannot be used: {error}"),
-                    "report this build as broken",
-                )
-            })?;
-            let authority = Arc::new(Authority::new(set));
-            Ok((Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone())), None))
+            let authority = Arc::new(Authority::new(policy_set(settings)?));
+            if let Some((file, _)) = &settings.policy_file {
+                watch::follow(file.clone(), &authority).map_err(|error| {
+                    Fault::failure(
+                        format!("no thread to follow the policy file: {error}"),
+                        "check the system's limits",
+                    )
+                })?;
+            }
+            let decide = Arc::new(EmbeddedPdp::new(authority, settings.identity.ai_agent.clone()));
+            Ok(Point { decide, remote: None, approve: None })
         }
         Pdp::Axonflow => {
             let pdp = AxonflowPdp::new(&axonflow_options(settings)).map_err(|error| {
                 Fault::settings("AXONFLOW_ENDPOINT", error.to_string(), "correct the AXONFLOW_ settings")
             })?;
             let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
-            Ok((Arc::new(pdp), remote))
+            let pdp = Arc::new(pdp);
+            Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp) })
         }
     }
+}
+
+/// Tickets here, and the approvals of the remote service that keeps its own.
+fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Arc<dyn Approve> {
+    let state_dir = settings.state_dir.clone();
+    let open_store: OpenStore = Arc::new(move || Ok(Arc::new(SqliteStore::open(&state_dir)?)));
+    let identity = &settings.identity;
+    let options = LocalOptions {
+        tenant: identity.tenant_id.clone().unwrap_or_default(),
+        organisation: identity.org_id.clone().unwrap_or_default(),
+        agent: identity.ai_agent.clone(),
+        user: identity.leader_email.clone().unwrap_or_default(),
+        lifetime: settings.approval_lifetime,
+        asks_client: settings.approval_asks_client,
+    };
+    Arc::new(Keeper::new(LocalApprovals::new(open_store, options), remote))
+}
+
+/// Everything that decides at the start: shipped policies, posture, policy file.
+pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
+    let mut parts = PolicySetBuilder::new(settings.posture.clone());
+    if let Some((_, file)) = &settings.policy_file {
+        parts.set_file(file.rules.clone(), file.overrides.clone());
+    }
+    parts.build().map_err(|error| {
+        Fault::failure(
+            format!("the embedded policies cannot be used: {error}"),
+            "report this build as broken",
+        )
+    })
 }
 
 fn axonflow_options(settings: &Settings) -> AxonflowOptions {
@@ -152,6 +202,8 @@ fn flow(settings: &Settings) -> FlowSettings {
         call_budget: settings.call_budget,
         list_wait: settings.list_wait,
         fail_open: fails_open(settings),
+        approval_hold: settings.approval_hold,
+        codes: VerdictCodes::default(),
     }
 }
 

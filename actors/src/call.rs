@@ -32,6 +32,32 @@ pub struct Hints {
     pub read_only: bool,
     /// `annotations.idempotentHint`
     pub idempotent: bool,
+    /// All four hints as they were told.
+    pub told: ToldHints,
+}
+
+/// The tool annotations as the backend told them: `None` where it said nothing, or no truth value (MCP, "Tool
+/// annotations"). They are the backend's own words and prove nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToldHints {
+    /// `annotations.readOnlyHint`
+    pub read_only: Option<bool>,
+    /// `annotations.destructiveHint`
+    pub destructive: Option<bool>,
+    /// `annotations.idempotentHint`
+    pub idempotent: Option<bool>,
+    /// `annotations.openWorldHint`
+    pub open_world: Option<bool>,
+}
+
+impl From<ToldHints> for Hints {
+    fn from(told: ToldHints) -> Self {
+        Self {
+            read_only: told.read_only.unwrap_or(false),
+            idempotent: told.idempotent.unwrap_or(false),
+            told,
+        }
+    }
 }
 
 impl Hints {

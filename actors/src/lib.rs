@@ -1,12 +1,13 @@
 //! How calls move through callgate: wire, session, flow, backends, supervision.
 //!
 //! Imports run strictly downwards:
-//! `limits ← wire ← call, reply, gate, seat, workers ← out, ports ← { pdp, redactor, audit, guardian }
+//! `limits ← wire ← call, reply, gate, seat, workers ← out, ports ← { pdp, approvals, redactor, audit, guardian }
 //! ← { front, process, http } ← backend ← directory ← flow ← supervisor ← session ← machine`.
 //! There is no policy word and no product file name in this crate.
 //!
 //! What is absent: no actor awaits another; no queue is without a number ([`limits`]); nothing here prints.
 
+pub mod approvals;
 pub mod audit;
 pub mod backend;
 pub mod call;

@@ -93,6 +93,15 @@ pub const DECISIONS_IN_FLIGHT: usize = REQUESTS_IN_FLIGHT;
 /// How long behind its deadline a decision is still waited for: an engine that ran out of time says so itself, and
 /// only it knows whether that is an outage.
 pub const DECISION_GRACE: Duration = Duration::from_millis(500);
+/// Threads that may be with the keeper of approvals at once: a look takes some 20 µs, opening a ticket some
+/// milliseconds, a question to a remote service its round trip.
+pub const APPROVAL_THREADS: usize = 16;
+/// Looks and openings that may wait for such a thread: one for every open request.
+pub const APPROVALS_IN_FLIGHT: usize = REQUESTS_IN_FLIGHT;
+/// Longest time for one of them.
+pub const APPROVAL_STEP: Duration = Duration::from_secs(5);
+/// Shortest pause between two looks at one ticket.
+pub const APPROVAL_POLL_MIN: Duration = Duration::from_millis(50);
 /// Arguments up to this size are judged by a quick engine where the messages move (about 1 µs per 100 bytes).
 pub const DECIDE_IN_PLACE_BYTES: usize = 16 * 1024;
 

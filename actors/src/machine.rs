@@ -1,5 +1,6 @@
 //! The machine: put together, run for one client, and taken apart in the order of the data.
 
+use crate::approvals::Approvals;
 use crate::audit::{AuditHandle, OpenJournal};
 use crate::backend::LinkSettings;
 use crate::directory::{Directory, Names, Reader};
@@ -11,7 +12,7 @@ use crate::limits::{
 };
 use crate::out::{self, Toward};
 use crate::pdp::PdpHandle;
-use crate::ports::{Decide, Launch, Redact};
+use crate::ports::{Approve, Decide, Launch, Redact};
 use crate::process::StopGrace;
 use crate::redactor::Redactor;
 use crate::reply::InFlight;
@@ -50,6 +51,8 @@ pub struct Plan {
     pub seed: u64,
     /// Decides.
     pub decide: Arc<dyn Decide>,
+    /// Asks people about calls that need approval; `None` when nobody can be asked.
+    pub approve: Option<Arc<dyn Approve>>,
     /// Redacts.
     pub redact: Arc<dyn Redact>,
     /// Opens the journal.
@@ -82,6 +85,7 @@ impl Running {
         let redactor = Redactor::new(plan.redact, plan.redactor_threads, &plan.threads);
         let front = Front::new(out.clone(), redactor.clone());
         let (pdp, pdp_actor) = PdpHandle::new(plan.decide, &plan.threads);
+        let approvals = plan.approve.map(|approve| Approvals::new(approve, &plan.threads));
         let (audit, audit_actor) = AuditHandle::new(plan.journal, &plan.threads);
         let (publish, directory) = watch::channel(Arc::new(Directory::default()));
         let closings = TaskTracker::new();
@@ -103,7 +107,8 @@ impl Running {
         let supervisor = Supervisor { handle: handle.clone() };
         let (supervisor, _) =
             Actor::spawn(None, supervisor, settings).await.map_err(|error| StartError(error.to_string()))?;
-        let machine = Machine::new(Parts { settings: plan.flow, pdp, audit, redactor, directory, front });
+        let machine =
+            Machine::new(Parts { settings: plan.flow, pdp, approvals, audit, redactor, directory, front });
         let session = Session {
             machine,
             supervisor: handle,

@@ -46,6 +46,13 @@ pub struct Decision {
     pub evaluated: u32,
     /// How long deciding took; zero when nobody measured.
     pub took: Duration,
+    /// Which set of policies decided; empty when the PDP does not tell. A person's grant is bound to it.
+    pub policy_version: String,
+    /// The approval that is waited for, or that paid for this decision; empty when there is none. A PDP that keeps
+    /// approvals itself sets it with [`Verdict::NeedsApproval`].
+    pub approval_id: String,
+    /// Arguments to send once a person has said yes, when an obligation changes them: one JSON object.
+    pub approved_arguments: Option<Bytes>,
 }
 
 impl Decision {
@@ -60,6 +67,9 @@ impl Decision {
             matched: Vec::new(),
             evaluated: 0,
             took: Duration::ZERO,
+            policy_version: String::new(),
+            approval_id: String::new(),
+            approved_arguments: None,
         }
     }
 }
@@ -102,6 +112,78 @@ pub enum Verdict {
         /// When asking again makes sense.
         retry_after: Option<Duration>,
     },
+}
+
+// --------------------------------------------------------------------------------------------------- Approve
+
+/// Has a person decide the calls that need one. All of it blocks, on a thread.
+pub trait Approve: Send + Sync + 'static {
+    /// Opens a ticket for a held call, or finds the one that waits for the same call already. An error says why no
+    /// person can be asked.
+    fn open(&self, call: &Call, decision: &Decision, deadline: Instant) -> Result<Ticket, String>;
+
+    /// How the ticket of this call stands. [`Standing::Granted`] is said to one caller only, among all processes: the
+    /// grant is used up with it.
+    fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, deadline: Instant) -> Standing;
+
+    /// What the person in front of the client said when the client asked them. An error is only logged.
+    fn answered(&self, ticket: &Ticket, word: Word) -> Result<(), String>;
+}
+
+/// A request to a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: String,
+    /// Which keeper made it; nothing to the machine.
+    pub keeper: &'static str,
+    /// Where a person decides, in words that follow "decide it".
+    pub place: String,
+    /// An address where a person decides; empty when there is none.
+    pub url: String,
+    /// Until when, RFC 3339; empty when nobody knows.
+    pub expires_at: String,
+    /// The question to put to the person in front of the client, masked; `None` when they may not decide.
+    pub question: Option<String>,
+    /// How often to look.
+    pub poll: Duration,
+}
+
+impl Ticket {
+    /// What to do about it, in words.
+    pub fn how_to_decide(&self) -> String {
+        let Self { id, place, url, .. } = self;
+        let mut text = format!("ticket {id}: decide it {place}");
+        if !url.is_empty() {
+            text.push_str(&format!(" or at {url}"));
+        }
+        text.push_str(", then repeat the same call");
+        text
+    }
+}
+
+/// How a ticket stands.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// Nobody has decided.
+    Waiting,
+    /// Yes: the call runs by this decision.
+    Granted(Box<Decision>),
+    /// No, or too late; final for this ticket. Says who and why.
+    Refused(String),
+    /// The grant was used up by another call that is the same; a new one has to be asked for.
+    Used,
+    /// The ticket cannot be looked at now.
+    Unknown(String),
+}
+
+/// What the person in front of the client said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Yes or no.
+    pub approves: bool,
+    /// In their own words; may be empty.
+    pub comment: String,
 }
 
 // ---------------------------------------------------------------------------------------------------- Redact

@@ -14,8 +14,8 @@ use std::io::Write;
 /// Appends one row without its line feed.
 ///
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
-/// says what was decided, `redactions`, how many values of each type were masked, `parameters_hmac`, which nobody
-/// without our key can guess arguments with, and `call_id`, which no two calls share.
+/// says what was decided, `approval_id` where a person was asked, `redactions`, how many values of each type were masked,
+/// `parameters_hmac`, which nobody without our key can guess arguments with, and `call_id`, which no two calls share.
 pub(super) fn push(out: &mut Vec<u8>, author: &Author<'_>, ending: &Ending) {
     let Author { options, run, digests } = author;
     let call = &ending.call;
@@ -43,6 +43,9 @@ pub(super) fn push(out: &mut Vec<u8>, author: &Author<'_>, ending: &Ending) {
     row.number("redaction_count", masked);
 
     row.text("outcome", outcome(ending.outcome));
+    if let Some(decision) = decision.filter(|decision| !decision.approval_id.is_empty()) {
+        row.text("approval_id", &decision.approval_id);
+    }
     if masked > 0 {
         row.name("redactions");
         let mut types = Row { out: row.out, next: b'{' };

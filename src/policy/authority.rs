@@ -4,16 +4,20 @@
 //! Whoever decides takes the set once per decision, so that one decision is made by one set, whatever is reloaded
 //! meanwhile.
 
+use super::builder::{Core, PolicySetBuilder};
 use super::catalogue::CatalogueError;
 use super::model::{Action, Phase, Severity};
-use super::posture::Posture;
+use super::posture::{Override, Posture};
+use super::rules::{Rule, RuleSet};
 use super::{Asked, Engine, Match, Texts};
-use crate::redact::{CardMatch, Options, Redactor};
 use crate::strict::{Strings, read_object};
 use arc_swap::ArcSwap;
 use callgate_actors::call::Hints;
 use callgate_actors::ports::MatchedPolicy;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 /// What is to be judged, and what is known of the call that it belongs to.
@@ -53,7 +57,8 @@ pub struct Judgement {
     pub matched: Vec<Matched>,
     /// How many policies and rules were asked.
     pub evaluated: usize,
-    /// The content with personal data masked, where there was any.
+    /// The content with personal data masked, where there was any; as it came where a rule asks for masking and there
+    /// was nothing to mask.
     pub masked: Option<Vec<u8>>,
 }
 
@@ -107,6 +112,19 @@ impl From<&Match<'_>> for Matched {
     }
 }
 
+impl From<&Rule> for Matched {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            policy_id: rule.id.clone(),
+            policy_name: rule.name.clone(),
+            category: rule.category.clone(),
+            severity: rule.severity,
+            action: rule.action,
+            message: rule.message.clone(),
+        }
+    }
+}
+
 impl Strings for Texts {
     fn key(&mut self, text: &str) {
         Texts::key(self, text);
@@ -119,8 +137,12 @@ impl Strings for Texts {
 
 /// Everything that decides at one moment; never changed, only replaced as a whole.
 pub struct PolicySet {
-    engine: Engine,
-    redactor: Redactor,
+    core: Arc<Core>,
+    parts: PolicySetBuilder,
+    /// Overrides for single tools, by `backend/tool` or `tool`, then by policy.
+    by_tool: BTreeMap<String, BTreeMap<String, Override>>,
+    evaluated: usize,
+    version: OnceLock<String>,
 }
 
 impl PolicySet {
@@ -129,57 +151,124 @@ impl PolicySet {
     /// # Errors
     /// A catalogue that cannot be used, which the tests exclude for the shipped one.
     pub fn shipped(posture: Posture) -> Result<Self, CatalogueError> {
-        let precise = Options { card_match: CardMatch::Precise, ..Options::default() };
-        Ok(Self { engine: Engine::shipped(posture)?, redactor: Redactor::new(precise) })
+        PolicySetBuilder::new(posture).build()
     }
 
-    /// The engine behind it.
+    pub(super) fn assemble(core: Arc<Core>, parts: PolicySetBuilder) -> Self {
+        let mut by_tool: BTreeMap<String, BTreeMap<String, Override>> = BTreeMap::new();
+        for (tool, over) in parts.overrides().filter_map(|over| Some((over.tool.as_ref()?, over))) {
+            by_tool.entry(tool.clone()).or_default().insert(over.policy_id.clone(), over.change.clone());
+        }
+        let evaluated = core.engine.policies().count() + parts.rules().enabled();
+        Self { core, parts, by_tool, evaluated, version: OnceLock::new() }
+    }
+
+    /// The engine behind it. Its own posture is the one without overrides for single tools.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        &self.core.engine
+    }
+
+    /// The operator's own rules.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        self.parts.rules()
+    }
+
+    /// What it was made of, to make another one of.
+    pub fn parts(&self) -> &PolicySetBuilder {
+        &self.parts
+    }
+
+    /// What is done about findings in calls of this tool.
+    pub fn posture(&self, backend: &str, tool: &str, now: SystemTime) -> Cow<'_, Posture> {
+        let everywhere = self.parts.effective();
+        if self.by_tool.is_empty() {
+            return Cow::Borrowed(everywhere);
+        }
+        let qualified = self.by_tool.get(&format!("{backend}/{tool}"));
+        let valid = |(_, over): &(&String, &Override)| over.expires_at.is_none_or(|end| now < end);
+        let mut posture = Cow::Borrowed(everywhere);
+        // The narrower one comes last and wins.
+        for (id, over) in self.by_tool.get(tool).into_iter().chain(qualified).flatten().filter(valid) {
+            posture.to_mut().overrides.insert(id.clone(), over.clone());
+        }
+        posture
+    }
+
+    /// A digest (SHA-256, 64 lower-case hex digits) of everything that decides: this program's policies, posture,
+    /// rules, stored policies and overrides. Two sets that decide differently have different ones.
+    pub fn version(&self) -> &str {
+        self.version.get_or_init(|| self.parts.digest())
     }
 
     /// Compiles everything now, on a thread that nobody waits for.
     pub fn warm(&self) {
-        self.engine.warm();
+        self.core.engine.warm();
+        self.version();
     }
 
-    /// Judges one question.
+    /// Judges one question. Rules with a rate count it.
     ///
     /// # Errors
     /// Why the content cannot be judged; then it must not pass.
     pub fn judge(&self, question: &Question<'_>) -> Result<Judgement, String> {
-        let mut texts;
+        let mut texts = Texts::default();
         let (masked, counts) = match question.content {
-            Content::Json(json) if matches!(json.trim_ascii(), b"" | b"null") => {
-                return Ok(Judgement { evaluated: self.engine.policies().count(), ..Judgement::default() });
-            }
+            Content::Json(json) if is_blank(json) => (None, BTreeMap::new()),
             Content::Json(json) => {
                 texts = Texts::with_capacity(json.len());
                 read_object(json, &mut texts).map_err(|error| error.to_string())?;
-                let scan = self.redactor.scan(json).map_err(|fault| fault.to_string())?;
+                let scan = self.core.redactor.scan(json).map_err(|fault| fault.to_string())?;
                 (scan.json, scan.masked)
             }
             Content::Text(text) => {
-                texts = Texts::default();
                 texts.value(text);
-                let scan = self.redactor.scan_text(text);
+                let scan = self.core.redactor.scan_text(text);
                 (scan.text.map(String::into_bytes), scan.masked)
             }
         };
+        let posture = self.posture(question.backend, question.tool, question.at);
         let asked = Asked { phase: question.phase, backend: question.backend, tool: question.tool };
-        let spoke = self.engine.judge_call(&texts, &counts, &asked);
-        Ok(Judgement {
-            action: spoke.first().map(|found| found.action),
-            matched: spoke.iter().map(Matched::from).collect(),
-            evaluated: self.engine.policies().count(),
-            masked,
-        })
+        let spoke = self.core.engine.judge_under(&posture, &texts, &counts, &asked, question.at);
+        let rules = self.parts.rules().judge(question, &texts);
+        Ok(self.merge(question, &spoke, &rules, masked))
     }
+
+    /// Deny wins over approval, approval over redact, redact over warn, whoever said it.
+    fn merge(
+        &self,
+        question: &Question<'_>,
+        spoke: &[Match<'_>],
+        rules: &[&Rule],
+        mut masked: Option<Vec<u8>>,
+    ) -> Judgement {
+        let mut matched: Vec<(i32, Matched)> =
+            spoke.iter().map(|found| (found.policy.priority, Matched::from(found))).collect();
+        if !rules.is_empty() {
+            matched.extend(rules.iter().map(|rule| (rule.priority, Matched::from(*rule))));
+            matched.sort_by_key(|(priority, m)| (m.action, Reverse((m.severity, *priority))));
+        }
+        let action = matched.first().map(|(_, found)| found.action);
+        let only_rules = !spoke.iter().any(|found| found.action == Action::Redact);
+        if action == Some(Action::Redact) && masked.is_none() && only_rules {
+            // A rule that masks a tool's calls found nothing to mask in this one: it passes as it is.
+            masked = Some(match question.content {
+                Content::Json(json) if is_blank(json) => b"{}".to_vec(),
+                Content::Json(json) => json.to_vec(),
+                Content::Text(text) => text.as_bytes().to_vec(),
+            });
+        }
+        let matched = matched.into_iter().map(|(_, found)| found).collect();
+        Judgement { action, matched, evaluated: self.evaluated, masked }
+    }
+}
+
+fn is_blank(json: &[u8]) -> bool {
+    matches!(json.trim_ascii(), b"" | b"null")
 }
 
 impl std::fmt::Debug for PolicySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PolicySet").field("engine", &self.engine).finish_non_exhaustive()
+        f.debug_struct("PolicySet").field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 
@@ -187,12 +276,14 @@ impl std::fmt::Debug for PolicySet {
 #[derive(Debug)]
 pub struct Authority {
     current: ArcSwap<PolicySet>,
+    /// Held while a set is made of the current one, so that two who change different parts lose nothing.
+    changing: Mutex<()>,
 }
 
 impl Authority {
     /// An authority that begins with `set`.
     pub fn new(set: PolicySet) -> Self {
-        Self { current: ArcSwap::from_pointee(set) }
+        Self { current: ArcSwap::from_pointee(set), changing: Mutex::new(()) }
     }
 
     /// The set that holds now.
@@ -203,5 +294,169 @@ impl Authority {
     /// Puts another set in its place; decisions that have begun end with the old one.
     pub fn replace(&self, set: PolicySet) {
         self.current.store(Arc::new(set));
+    }
+
+    /// Changes some parts of the set that holds now and leaves the others: the policy file and the database change
+    /// independently. Compiles the new set before it takes over. Blocks; not for the thread that moves messages.
+    ///
+    /// # Errors
+    /// Why the new set cannot be used; then the old one stays.
+    pub fn update(&self, change: impl FnOnce(&mut PolicySetBuilder)) -> Result<(), CatalogueError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parts = self.current().parts().clone();
+        change(&mut parts);
+        let set = parts.build()?;
+        set.warm();
+        self.replace(set);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::builder::ScopedOverride;
+    use super::super::model::{Detect, Pattern, Policy};
+    use super::super::posture::Class;
+    use super::*;
+    use std::time::Duration;
+
+    fn question<'a>(tool: &'a str, json: &'a [u8]) -> Question<'a> {
+        Question {
+            phase: Phase::Request,
+            content: Content::Json(json),
+            backend: "db",
+            tool,
+            agent: "desk",
+            hints: Hints::default(),
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
+        }
+    }
+
+    fn over(
+        policy_id: &str,
+        tool: Option<&str>,
+        action: Option<Action>,
+        ends: Option<u64>,
+    ) -> ScopedOverride {
+        ScopedOverride {
+            policy_id: policy_id.into(),
+            tool: tool.map(str::to_owned),
+            change: Override {
+                action,
+                reason: "a test".into(),
+                expires_at: ends.map(|at| SystemTime::UNIX_EPOCH + Duration::from_secs(at)),
+            },
+        }
+    }
+
+    const DROP: &[u8] = br#"{"sql":"DROP TABLE users"}"#;
+
+    /// What is done about the policy that the tests override, which is not the only one that speaks.
+    fn action(parts: &PolicySetBuilder, tool: &str) -> Option<Action> {
+        let set = parts.clone().build().expect("sound");
+        let judged = set.judge(&question(tool, DROP)).expect("judged");
+        judged.matched.iter().find(|found| found.policy_id == "sys_sqli_drop_table").map(|found| found.action)
+    }
+
+    #[test]
+    fn overrides_hold_where_they_say_and_the_narrower_and_later_one_wins() {
+        let id = "sys_sqli_drop_table";
+        let mut parts = PolicySetBuilder::new(Posture::default());
+        assert_eq!(action(&parts, "migrate"), Some(Action::Block));
+        let everywhere = over(id, None, Some(Action::Warn), None);
+        parts.set_file(RuleSet::default(), vec![everywhere, over(id, Some("db/migrate"), None, None)]);
+        assert_eq!((action(&parts, "migrate"), action(&parts, "query")), (None, Some(Action::Warn)));
+        parts.set_stored(Vec::new(), vec![over(id, None, Some(Action::RequireApproval), None)]);
+        assert_eq!(action(&parts, "query"), Some(Action::RequireApproval));
+        parts.set_stored(Vec::new(), vec![over(id, Some("query"), Some(Action::Block), Some(101))]);
+        assert_eq!(action(&parts, "query"), Some(Action::Block));
+        parts.set_stored(Vec::new(), vec![over(id, Some("query"), Some(Action::Block), Some(100))]);
+        assert_eq!(action(&parts, "query"), Some(Action::Warn), "expired, so the wider one holds again");
+    }
+
+    fn stored(regex: &str) -> Policy {
+        Policy {
+            policy_id: "own_codename".into(),
+            name: "a code name".into(),
+            category: "custom".into(),
+            severity: Severity::High,
+            tier: super::super::model::Tier::Tenant,
+            priority: 50,
+            phase: Phase::Both,
+            action_request: Action::Block,
+            action_response: Action::Log,
+            observe_only: false,
+            detect: Detect {
+                patterns: vec![Pattern { regex: regex.into(), confirm: None }],
+                ..Detect::default()
+            },
+            must_match: Vec::new(),
+            must_not_match: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_stored_policy_needs_no_trigger_and_must_be_an_expression() {
+        let mut parts = PolicySetBuilder::new(Posture::default());
+        parts.set_stored(vec![stored("project\\s+bluebird")], Vec::new());
+        let set = parts.clone().build().expect("sound");
+        let ids = |json: &[u8]| {
+            let judged = set.judge(&question("send", json)).expect("judged");
+            judged.matched.into_iter().map(|found| found.policy_id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(br#"{"text":"about Project Bluebird"}"#), ["own_codename"]);
+        assert!(ids(br#"{"text":"about birds"}"#).is_empty());
+        parts.set_stored(vec![stored("project(")], Vec::new());
+        let error = parts.build().expect_err("broken").to_string();
+        assert!(error.contains("own_codename"), "{error}");
+    }
+
+    #[test]
+    fn whatever_decides_is_in_the_version() {
+        let mut parts = PolicySetBuilder::new(Posture::default());
+        let version = |parts: &PolicySetBuilder| parts.clone().build().expect("sound").version().to_owned();
+        let mut seen = vec![version(&parts)];
+        assert_eq!(version(&parts), seen[0], "the same parts have the same version");
+        parts.set_stored(vec![stored("x")], Vec::new());
+        seen.push(version(&parts));
+        parts.set_stored(vec![stored("y")], Vec::new());
+        seen.push(version(&parts));
+        parts.set_file(RuleSet::default(), vec![over("p", Some("t"), None, None)]);
+        seen.push(version(&parts));
+        parts.set_file(RuleSet::default(), vec![over("p", None, None, None)]);
+        seen.push(version(&parts));
+        let posture =
+            Posture { actions: [(Class::Sqli, Action::Warn)].into_iter().collect(), ..Posture::default() };
+        seen.push(version(&PolicySetBuilder::new(posture)));
+        assert!(seen.iter().all(|version| version.len() == 64));
+        let distinct: std::collections::BTreeSet<&String> = seen.iter().collect();
+        assert_eq!(distinct.len(), seen.len());
+    }
+
+    #[test]
+    fn a_change_of_one_part_leaves_the_others() {
+        let authority = Authority::new(PolicySet::shipped(Posture::default()).expect("sound"));
+        let before = authority.current();
+        authority
+            .update(|parts| {
+                _ = parts.set_stored(vec![stored("x")], Vec::new());
+            })
+            .expect("sound");
+        let file = vec![over("sys_sqli_drop_table", None, Some(Action::Warn), None)];
+        authority
+            .update(|parts| {
+                _ = parts.set_file(RuleSet::default(), file);
+            })
+            .expect("sound");
+        authority
+            .update(|parts| {
+                _ = parts.set_stored(vec![stored("(")], Vec::new());
+            })
+            .expect_err("broken");
+        let now = authority.current();
+        assert_eq!(now.parts().stored().len(), 1);
+        assert_eq!(now.parts().file_overrides().len(), 1);
+        assert_ne!(now.version(), before.version());
+        assert_eq!(before.judge(&question("q", DROP)).expect("judged").action, Some(Action::Block));
     }
 }

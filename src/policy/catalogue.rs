@@ -24,6 +24,11 @@ pub struct CatalogueError {
     pub way_out: &'static str,
 }
 
+/// The texts of the files, for a digest of what decides.
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(_, text)| *text)
+}
+
 /// All shipped policies.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ impl Triggers {
         for (at, policy) in policies.enumerate() {
             if !policy.detect.patterns.is_empty() {
                 owners.push(at);
-                texts.push(expand(&policy.detect.trigger));
+                texts.push(trigger(policy));
             }
         }
         for (at, wake) in WAKE.iter().enumerate() {
@@ -107,6 +107,20 @@ impl Compiled {
         }
         false
     }
+}
+
+/// What wakes a policy: its trigger, or its patterns themselves when it has none, as rows of a database do.
+fn trigger(policy: &Policy) -> String {
+    if !policy.detect.trigger.is_empty() {
+        return expand(&policy.detect.trigger);
+    }
+    let patterns = policy.detect.patterns.iter().map(|pattern| format!("(?:{})", expand(&pattern.regex)));
+    patterns.collect::<Vec<_>>().join("|")
+}
+
+/// Why an expression cannot be a policy's, as the `regex` crate says it.
+pub(super) fn check(pattern: &str) -> Result<(), String> {
+    build(&expand(pattern)).map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn expand(pattern: &str) -> String {

@@ -116,14 +116,26 @@ impl Engine {
         self.judge_call(texts, personal_data, &Asked { phase, backend: "", tool: "" })
     }
 
-    /// The policies that speak of these texts and of the kinds of personal data that a redactor counted, those that
-    /// block first, the most severe of them first. Of a tool that is known to edit plain documents nobody says that
-    /// it runs something: what stands in a ticket is a text.
+    /// As [`Engine::judge_under`], with the engine's own posture and now.
     pub fn judge_call(
         &self,
         texts: &Texts,
         personal_data: &BTreeMap<&'static str, u32>,
         asked: &Asked<'_>,
+    ) -> Vec<Match<'_>> {
+        self.judge_under(&self.posture, texts, personal_data, asked, SystemTime::now())
+    }
+
+    /// The policies that speak of these texts and of the kinds of personal data that a redactor counted, those that
+    /// block first, the most severe of them first. Of a tool that is known to edit plain documents nobody says that
+    /// it runs something: what stands in a ticket is a text.
+    pub fn judge_under(
+        &self,
+        posture: &Posture,
+        texts: &Texts,
+        personal_data: &BTreeMap<&'static str, u32>,
+        asked: &Asked<'_>,
+        now: SystemTime,
     ) -> Vec<Match<'_>> {
         let triggers = self.triggers();
         let wakes = |block| triggers.is_none_or(|triggers| triggers.wakes_anything(block));
@@ -139,13 +151,12 @@ impl Engine {
         if let Some(together) = texts.together() {
             self.ask(together, false, Scope::Together, &mut hits, &mut signals);
         }
-        let now = SystemTime::now();
         let spoke = self.rows.iter().zip(hits).filter_map(|(row, hit)| {
             let detect = &row.policy.detect;
             let hit = hit
                 || detect.signals.iter().any(|signal| signals.has(*signal))
                 || detect.personal_data.iter().any(|kind| personal_data.contains_key(kind.as_str()));
-            let action = hit.then(|| self.posture.action(&row.policy, asked.phase, now))??;
+            let action = hit.then(|| posture.action(&row.policy, asked.phase, now))??;
             Some(Match { policy: &row.policy, action })
         });
         let mut matched: Vec<Match<'_>> = spoke.collect();

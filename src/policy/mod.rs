@@ -8,6 +8,7 @@
 //! Pure functions: no actor, no channel; the only clock is the one that ends overrides.
 
 pub mod authority;
+pub mod builder;
 pub mod catalogue;
 mod compile;
 mod confirm;
@@ -17,6 +18,7 @@ pub mod model;
 pub mod posture;
 #[cfg(test)]
 mod quality;
+pub mod rules;
 mod sentences;
 pub mod signal;
 #[cfg(test)]

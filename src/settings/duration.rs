@@ -19,6 +19,11 @@ const UNITS: [(&str, u128); 8] = [
     ("h", 3_600_000_000_000),
 ];
 
+/// Parses a duration as [`parse`] does, or `0`, which is no time at all.
+pub(super) fn parse_or_none(text: &str) -> Result<Duration, Wrong> {
+    if matches!(text.trim(), "0" | "0s" | "0ms") { Ok(Duration::ZERO) } else { parse(text) }
+}
+
 /// Parses a duration greater than zero and of at most 24 hours.
 pub(super) fn parse(text: &str) -> Result<Duration, Wrong> {
     let text = text.trim();

@@ -104,7 +104,7 @@ fn without_family(name: &str) -> &str {
 
 /// The known name that is few enough edits away to be what was meant: a third of its length, at least one and at most
 /// four.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = |candidate: &str| (candidate.chars().count() / 3).clamp(1, 4);
     known
         .map(|candidate| {

@@ -10,6 +10,8 @@ use super::{
 use crate::fault::{Fault, quoted};
 use crate::journal::Sync;
 use crate::policy::posture::{Class, Posture, Profile};
+use crate::policy::rules::watch::Watched;
+use crate::policy::rules::{self, PolicyFile};
 use crate::secret::Secret;
 use callgate_actors::limits;
 use std::collections::BTreeMap;
@@ -25,6 +27,10 @@ const MAX_LINE_BOUNDS: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
 const DECIDE_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Hosts cancel a call after 60 s: callgate answers before that.
+/// With 30 s for the backend it makes the 55 s of a call.
+const APPROVAL_HOLD: Duration = Duration::from_secs(25);
+/// A person who was at lunch can still decide.
+const APPROVAL_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const CALL_BUDGET: Duration = Duration::from_secs(55);
 /// A power cut takes the rows of one second at most; waiting for the disk at each call costs a millisecond.
 const AUDIT_SYNC: Duration = Duration::from_secs(1);
@@ -63,6 +69,7 @@ impl<'a> Loading<'a> {
         let identity = self.identity(machine);
         let state_dir = self.state_dir();
         let audit_log = self.audit_log(&state_dir);
+        let policy_file = self.policy_file(pdp);
         let reader = &mut self.reader;
         Settings {
             pdp,
@@ -79,9 +86,14 @@ impl<'a> Loading<'a> {
                 values::one_of(values::CARD_MATCH, text)
             }),
             posture: posture(reader),
+            policy_file,
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
+            approval_hold: reader.parsed(&table::APPROVAL_HOLD, APPROVAL_HOLD, duration::parse_or_none),
+            approval_lifetime: reader.parsed(&table::APPROVAL_LIFETIME, APPROVAL_LIFETIME, duration::parse),
+            approval_asks_client: reader
+                .parsed(&table::APPROVAL_ASK_CLIENT, true, |text| values::one_of(values::ON_OFF, text)),
             list_wait: reader.parsed(&table::LIST_WAIT, LIST_WAIT, duration::parse),
             max_line_bytes: reader.parsed(&table::MAX_LINE, limits::MAX_LINE_BYTES, |text| {
                 values::within(MAX_LINE_BOUNDS, values::size(text)?, ["64KiB", "1GiB"])
@@ -209,6 +221,37 @@ impl<'a> Loading<'a> {
             Wrong::new(format!("cannot read {shown}: {error}"), hint)
         })?;
         String::from_utf8(bytes).map_err(|_| Wrong::new(format!("{shown} is not UTF-8"), "save it as UTF-8"))
+    }
+
+    /// The policy file. It holds for the policies inside callgate only: where somebody else decides, rules that nobody
+    /// asks must not look as if they held.
+    fn policy_file(&mut self, pdp: Pdp) -> Option<(Watched, PolicyFile)> {
+        let name = self.reader.text(&table::POLICY_FILE)?;
+        if pdp != Pdp::Embedded {
+            let what = "its rules are not asked while AxonFlow decides";
+            let hint = "unset it, or set CALLGATE_PDP to embedded";
+            self.reader.wrong(&table::POLICY_FILE, Wrong::new(what, hint));
+            return None;
+        }
+        let text = match self.read(name) {
+            Ok(text) => text,
+            Err(wrong) => {
+                self.reader.wrong(&table::POLICY_FILE, wrong);
+                return None;
+            }
+        };
+        let home = self.places.home();
+        match rules::file::parse(&text, name, home.as_deref()) {
+            Ok(file) => {
+                let path = self.places.path(name).ok()?;
+                let path = std::path::absolute(&path).unwrap_or(path);
+                Some((Watched { path, home }, file))
+            }
+            Err(faults) => {
+                self.reader.extend(faults, Vec::new());
+                None
+            }
+        }
     }
 
     fn state_dir(&mut self) -> PathBuf {
@@ -377,6 +420,7 @@ fn check_together(settings: &Settings, reader: &mut Reader<'_>) {
     let waits = [
         ("AXONFLOW_DECIDE_TIMEOUT".to_owned(), settings.decide_timeout),
         ("AXONFLOW_BACKEND_TIMEOUT".to_owned(), settings.backend_timeout),
+        ("CALLGATE_APPROVAL_HOLD".to_owned(), settings.approval_hold),
     ];
     for (name, wait) in waits.into_iter().chain(own) {
         if wait > settings.call_budget {

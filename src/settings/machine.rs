@@ -92,6 +92,11 @@ impl Places {
         Self { home, state_root }
     }
 
+    /// The home directory as text.
+    pub(super) fn home(&self) -> Option<String> {
+        self.home.as_ref().and_then(|home| home.to_str()).map(str::to_owned)
+    }
+
     /// The default state directory.
     pub(super) fn state_dir(&self) -> Result<PathBuf, Wrong> {
         let root = self.state_root.as_ref().ok_or_else(|| {

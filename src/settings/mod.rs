@@ -23,6 +23,8 @@ pub(crate) use reader::lookup;
 use crate::fault::Fault;
 use crate::journal::Sync;
 use crate::policy::posture::Posture;
+use crate::policy::rules::PolicyFile;
+use crate::policy::rules::watch::Watched;
 use crate::secret::Secret;
 use loading::Loading;
 use std::collections::BTreeMap;
@@ -30,6 +32,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Reads a duration as settings write it, above zero and at most 24 hours. `Err` is what is wrong and the way out.
+pub(crate) fn duration(text: &str) -> Result<Duration, (String, String)> {
+    duration::parse(text).map_err(|wrong| (wrong.what, wrong.hint))
+}
 
 /// An environment: variables by name.
 pub type Environment = BTreeMap<String, OsString>;
@@ -55,12 +62,20 @@ pub struct Settings {
     pub card_match: CardMatch,
     /// What the embedded policies do about their findings.
     pub posture: Posture,
+    /// The policy file and what stood in it at the start.
+    pub policy_file: Option<(Watched, PolicyFile)>,
     /// Longest wait for one decision.
     pub decide_timeout: Duration,
     /// Longest wait for one answer of a backend without a timeout of its own.
     pub backend_timeout: Duration,
     /// Longest time one call may take altogether.
     pub call_budget: Duration,
+    /// How long a call that needs approval is held; zero answers at once.
+    pub approval_hold: Duration,
+    /// How long a ticket can be decided and used.
+    pub approval_lifetime: Duration,
+    /// Whether the person in front of the client may decide.
+    pub approval_asks_client: bool,
     /// How long the first `tools/list` waits for backends without a known catalogue.
     pub list_wait: Duration,
     /// Longest message, in bytes.

@@ -74,6 +74,12 @@ settings! {
         "longest wait for one answer of a backend; a backend's own `timeout` wins";
     CALL_BUDGET = "CALLGATE_CALL_BUDGET", "duration", "55s",
         "longest time one call may take altogether; hosts give up after 60 s";
+    APPROVAL_HOLD = "CALLGATE_APPROVAL_HOLD", "duration, or 0", "25s",
+        "how long a call that needs approval waits for a person before it is answered with its ticket; 0 answers at once";
+    APPROVAL_LIFETIME = "CALLGATE_APPROVAL_LIFETIME", "duration", "1h",
+        "how long a ticket can be decided, and its grant be used";
+    APPROVAL_ASK_CLIENT = "CALLGATE_APPROVAL_ASK_CLIENT", "on, off", "on",
+        "whether the person in front of the client may decide, where the client can ask (MCP elicitation)";
     LIST_WAIT = "CALLGATE_LIST_WAIT", "duration", "10s",
         "how long the first `tools/list` waits for backends whose catalogue is not known yet";
     REDACT_RESPONSES = "AXONFLOW_REDACT_RESPONSES", "always, on-obligation, off", "always",
@@ -92,6 +98,8 @@ settings! {
         "what the embedded policies do about passwords, keys and tokens; wins over the profile";
     DANGEROUS_COMMAND_ACTION = "DANGEROUS_COMMAND_ACTION", "block, require_approval, warn, log", "",
         "what the embedded policies do about dangerous commands, paths, addresses and prompts; wins over the profile";
+    POLICY_FILE = "CALLGATE_POLICY_FILE", "path", "",
+        "JSON file with rules of your own, overrides and tests (docs/policies.md); followed while callgate runs";
     AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "",
         "file of audit rows; a relative path is taken from the state directory; unset leaves the rows on stderr only";
     AUDIT_DIR = "CALLGATE_AUDIT_DIR", "path", "",

@@ -3,6 +3,7 @@
 //! Tests named `w01_…` to `w63_…` stand for one known weakness each of an earlier proxy of this kind.
 #![allow(clippy::expect_used, reason = "a test says by a panic what it missed")]
 
+mod approvals;
 mod audit;
 mod backends;
 mod bundle;
@@ -14,6 +15,7 @@ mod hostile;
 mod http_backends;
 mod journal;
 mod names;
+mod policies;
 mod relay;
 mod remote_pdp;
 mod shutdown;

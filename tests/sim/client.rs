@@ -48,6 +48,7 @@ impl Client {
                 tokio::time::sleep(pause).await;
             }
         }
+        self.make_held_calls_again(&mut output).await;
         self.answered().await;
     }
 
@@ -89,15 +90,51 @@ impl Client {
         };
         let backend = &self.ids[backend];
         let name = if self.ids.len() == 1 { tool.to_owned() } else { format!("{backend}__{tool}") };
+        let params = json!({"name": name, "arguments": {"token": number}});
         let call = CallState {
+            params: params.clone(),
             healthy: self.park.is_healthy(backend),
             may_repeat,
             sent_at: self.world.lock().now(),
+            attempts: 1,
             ..CallState::default()
         };
         self.world.lock().calls.insert(number, call);
-        let params = json!({"name": name, "arguments": {"token": number}});
-        self.request(output, json!(number), "tools/call", params, Some(number)).await;
+        self.request(output, json!(number), "tools/call", params.clone(), Some(number)).await;
+        if self.world.strikes(Fault::TwiceAtOnce) {
+            self.repeat(output, number, params, "twice").await;
+        }
+    }
+
+    /// The same call once more.
+    async fn repeat(&self, output: &mut (impl AsyncWrite + Unpin), token: u64, params: Value, why: &str) {
+        let attempt = {
+            let mut state = self.world.lock();
+            let Some(call) = state.calls.get_mut(&token) else { return };
+            call.attempts += 1;
+            call.attempts
+        };
+        let id = json!(format!("{why}-{token}-{attempt}"));
+        self.request(output, id, "tools/call", params, Some(token)).await;
+    }
+
+    /// Calls that were held are made again some time later, as their answer asks for.
+    async fn make_held_calls_again(&mut self, output: &mut (impl AsyncWrite + Unpin)) {
+        for _ in 0..3 {
+            self.answered().await;
+            let pause = self.world.lock().between(1_000, 20_000);
+            tokio::time::sleep(pause).await;
+            let held: Vec<(u64, Value)> = {
+                let state = self.world.lock();
+                let always = state.sabotage == Some(Sabotage::GrantsAreReused);
+                let unfinished = |call: &CallState| call.was_held && (call.results == 0 || always);
+                let calls = state.calls.iter().filter(|(_, call)| unfinished(call));
+                calls.map(|(token, call)| (*token, call.params.clone())).collect()
+            };
+            for (token, params) in held {
+                self.repeat(output, token, params, "again").await;
+            }
+        }
     }
 
     /// Another request with the id of one that may still be open: each has its answer.

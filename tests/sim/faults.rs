@@ -44,6 +44,9 @@ faults! {
     Malformed = "the client sends what is no call",
     SlowReader = "the client reads slowly",
     Burst = "the client sends hundreds of calls at once",
+    TwiceAtOnce = "the client makes the same call twice at once",
+    StoreFails = "the keeper of approvals cannot reach its store",
+    KeeperPanics = "the keeper of approvals panics",
     Outage = "the PDP is not there",
     Refuses = "the PDP refuses to decide",
     SlowDecision = "a decision takes its time",
@@ -107,6 +110,8 @@ pub(crate) enum Sabotage {
     AnswersVanish,
     /// The healthy backend does not answer.
     HealthyHangs,
+    /// A grant is used again.
+    GrantsAreReused,
     /// A backend is handed more than it has places for.
     PlacesAreForgotten,
     /// A backend does not end with its streams.
@@ -115,7 +120,7 @@ pub(crate) enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub(crate) const ALL: [Sabotage; 10] = [
+    pub(crate) const ALL: [Sabotage; 11] = [
         Sabotage::RedactorPassesAll,
         Sabotage::RowsAreForgotten,
         Sabotage::IntentsAreForgotten,
@@ -124,6 +129,7 @@ impl Sabotage {
         Sabotage::AnswersTwice,
         Sabotage::AnswersVanish,
         Sabotage::HealthyHangs,
+        Sabotage::GrantsAreReused,
         Sabotage::PlacesAreForgotten,
         Sabotage::BackendStays,
     ];
@@ -139,6 +145,7 @@ impl Sabotage {
             Sabotage::RunsTwice => Invariant::NoEffectTwice,
             Sabotage::AnswersTwice | Sabotage::AnswersVanish => Invariant::OneEnding,
             Sabotage::HealthyHangs => Invariant::HealthyUnaffected,
+            Sabotage::GrantsAreReused => Invariant::GrantedOnce,
             Sabotage::PlacesAreForgotten => Invariant::WithinNumbers,
             Sabotage::BackendStays => Invariant::ShutdownLeavesNothing,
         }

@@ -33,6 +33,7 @@ invariants! {
     NoEffectTwice = "no side effect twice unless allowed",
     NothingUnredacted = "nothing unredacted passes",
     DeniedNeverArrives = "a denied call never reaches a backend",
+    GrantedOnce = "a held call runs once for each yes, or never",
     HealthyUnaffected = "healthy backends are unaffected",
     WithinNumbers = "memory and queues stay within their numbers",
     ShutdownLeavesNothing = "shutdown leaves nothing",
@@ -50,7 +51,7 @@ impl State {
             return self
                 .check(Invariant::NoForwardWithoutIntent, false, || format!("call {token} was never made"));
         };
-        let (intents, allowed) = (call.intents, call.allowed);
+        let (intents, allowed) = (call.intents, call.permits > 0);
         self.check(Invariant::NoForwardWithoutIntent, intents > 0, || format!("call {token}"));
         self.check(Invariant::DeniedNeverArrives, allowed, || format!("call {token}"));
         self.check(Invariant::WithinNumbers, held <= BACKEND_IN_FLIGHT, || {
@@ -62,16 +63,22 @@ impl State {
     pub(crate) fn check_execution(&mut self, token: Token) {
         let Some(call) = self.calls.get_mut(&token) else { return };
         call.executions += 1;
-        let fine = call.executions == 1 || call.may_repeat;
-        self.check(Invariant::NoEffectTwice, fine, || format!("call {token}"));
+        let CallState { executions, may_repeat, permits, was_held, .. } = *call;
+        let fine = executions <= permits || (may_repeat && permits > 0);
+        let promise = if was_held { Invariant::GrantedOnce } else { Invariant::NoEffectTwice };
+        self.check(promise, fine, || {
+            format!("call {token} ran {executions} times, let through {permits} times")
+        });
     }
 
     /// A row was written.
     pub(crate) fn check_row(&mut self, token: Token) {
         let Some(call) = self.calls.get_mut(&token) else { return };
         call.rows += 1;
-        let rows = call.rows;
-        self.check(Invariant::NoEndingWithoutRecord, rows == 1, || format!("call {token} has {rows} rows"));
+        let (rows, attempts) = (call.rows, call.attempts);
+        self.check(Invariant::NoEndingWithoutRecord, rows <= attempts, || {
+            format!("call {token} was made {attempts} times and has {rows} rows")
+        });
     }
 
     /// A line reached the client.
@@ -101,20 +108,22 @@ impl State {
         let now = self.now();
         let Some(call) = self.calls.get_mut(&token) else { return };
         call.answered_at = Some(now);
+        call.answers += 1;
         let code = message["error"]["code"].as_i64();
         let has_result = message.get("result").is_some();
-        call.had_result = has_result;
+        call.results += u32::from(has_result);
         // A tool that is not known has a row without its arguments, from which it cannot be told; that row counts as tried.
         let is_unknown = code == Some(INVALID_PARAMS) && self.nameless_rows > 0;
         self.nameless_rows -= u32::from(is_unknown);
-        let recorded = call.rows == 1 || is_unknown;
-        let refused = call.row_refused || self.struck.contains(&Fault::JournalPanics);
-        let excused = refused && !has_result;
+        let rows_due =
+            if has_result { call.results } else { call.answers - call.rows_refused.min(call.answers) };
+        let recorded = call.rows >= rows_due || is_unknown;
+        let excused = self.struck.contains(&Fault::JournalPanics) && !has_result;
         self.check(Invariant::NoEndingWithoutRecord, recorded || excused, || {
             format!("call {token} was answered without a row")
         });
         let Some(call) = self.calls.get(&token).cloned() else { return };
-        if call.healthy && !self.is_closing {
+        if call.healthy && !call.was_held && !self.is_closing {
             self.check_healthy(token, &call, has_result, code);
         }
     }
@@ -146,7 +155,9 @@ impl State {
         let unrecorded: Vec<Token> = self
             .calls
             .iter()
-            .filter(|(_, call)| call.arrivals > 0 && call.rows != 1 && !call.row_refused && !journal_panicked)
+            .filter(|(_, call)| {
+                call.arrivals > 0 && call.rows == 0 && call.rows_refused == 0 && !journal_panicked
+            })
             .map(|(token, _)| *token)
             .collect();
         self.check(Invariant::NoEndingWithoutRecord, unrecorded.is_empty(), || {

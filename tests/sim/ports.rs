@@ -3,13 +3,13 @@
 
 use crate::backend::{Park, is_quiet};
 use crate::faults::{Fault, Sabotage};
-use crate::world::{Token, World};
+use crate::world::{TicketState, Token, World};
 use callgate::redact::port::{LocalRedactor, RedactMode};
 use callgate::redact::{Options, Redactor};
 use callgate_actors::call::Call;
 use callgate_actors::ports::{
-    Carrier, Decide, Decision, Ending, Launch, LaunchError, Plan, Record, RecordError, Redact, Redaction,
-    StreamsPlan, Subject, Verdict, Withheld,
+    Approve, Carrier, Decide, Decision, Ending, Launch, LaunchError, Plan, Record, RecordError, Redact,
+    Redaction, Standing, StreamsPlan, Subject, Ticket, Verdict, Withheld, Word,
 };
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub(crate) struct SimulatedPdp {
 
 impl SimulatedPdp {
     /// The verdict, and whether it lets the call run.
-    fn verdict(&self) -> (Verdict, bool) {
+    fn verdict(&self, token: Option<Token>) -> (Verdict, bool) {
         let mut state = self.world.lock();
         if state.strikes(Fault::Outage) {
             return (Verdict::Unavailable { outage: true, retry_after: None }, self.fail_open);
@@ -50,9 +50,17 @@ impl SimulatedPdp {
             return (Verdict::Unavailable { outage: false, retry_after: None }, false);
         }
         let allow = Verdict::Allow { arguments: None, redact: false };
-        let verdict = match state.rng.u8(0..100) {
+        let fresh = state.rng.u8(0..100);
+        let mut call = token.and_then(|token| state.calls.get_mut(&token));
+        let drawn = call.as_mut().map_or(fresh, |call| *call.drawn.get_or_insert(fresh));
+        let verdict = match drawn {
             0..15 => Verdict::Deny,
-            15..25 => Verdict::NeedsApproval,
+            15..35 => {
+                if let Some(call) = call {
+                    call.was_held = true;
+                }
+                return (Verdict::NeedsApproval, false);
+            }
             _ => return (allow, true),
         };
         let lost = state.sabotage == Some(Sabotage::DenialsAreLost);
@@ -78,17 +86,98 @@ impl Decide for SimulatedPdp {
         if self.world.strikes(Fault::PdpPanics) {
             std::panic::panic_any("simulated");
         }
-        let (verdict, runs) = self.verdict();
+        let (verdict, runs) = self.verdict(token_of(call));
         let mut state = self.world.lock();
         state.note(format!("decided {:?}: {verdict:?}", token_of(call)));
         if let Some(call) = token_of(call).and_then(|token| state.calls.get_mut(&token)) {
-            call.allowed = runs;
+            call.permits += u32::from(runs);
         }
         Decision {
             decision_id: format!("d-{}", call.number),
             reasons: vec!["simulated".into()],
             ..Decision::of(verdict)
         }
+    }
+}
+
+/// Tickets in memory, and people who decide them sooner or later, or never.
+pub(crate) struct SimulatedKeeper {
+    pub(crate) world: World,
+}
+
+impl SimulatedKeeper {
+    /// A person decides ticket `index` of the call, some time.
+    fn ask_person(&self, token: Token, index: usize) {
+        let (delay, decides, approves) = {
+            let mut state = self.world.lock();
+            (state.between(0, 60_000), state.rng.u8(0..100) < 85, state.rng.u8(0..100) < 75)
+        };
+        let world = self.world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            let mut state = world.lock();
+            let word = if approves { TicketState::Approved } else { TicketState::Refused };
+            if decides && let Some(call) = state.calls.get_mut(&token) {
+                call.tickets[index] = word.clone();
+                state.note(format!("a person: {word:?} for {token}"));
+            }
+        });
+    }
+}
+
+impl Approve for SimulatedKeeper {
+    fn open(&self, call: &Call, _: &Decision, _: Instant) -> Result<Ticket, String> {
+        if self.world.strikes(Fault::KeeperPanics) {
+            std::panic::panic_any("simulated");
+        }
+        if self.world.strikes(Fault::StoreFails) {
+            return Err("simulated".into());
+        }
+        let token = token_of(call).ok_or("no token")?;
+        let mut state = self.world.lock();
+        let reused = state.sabotage == Some(Sabotage::GrantsAreReused);
+        let tickets = &mut state.calls.get_mut(&token).ok_or("no call")?.tickets;
+        let is_new = tickets.last().is_none_or(|last| *last == TicketState::Used && !reused);
+        if is_new {
+            tickets.push(TicketState::Waiting);
+        }
+        let index = tickets.len() - 1;
+        drop(state);
+        if is_new {
+            self.ask_person(token, index);
+        }
+        let poll = Duration::from_millis(200);
+        Ok(Ticket { id: format!("{token}-{index}"), poll, ..Ticket::default() })
+    }
+
+    fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, _: Instant) -> Standing {
+        if self.world.strikes(Fault::KeeperPanics) {
+            std::panic::panic_any("simulated");
+        }
+        if self.world.strikes(Fault::StoreFails) {
+            return Standing::Unknown("simulated".into());
+        }
+        let mut state = self.world.lock();
+        let reused = state.sabotage == Some(Sabotage::GrantsAreReused);
+        let index: usize = ticket.id.rsplit('-').next().and_then(|index| index.parse().ok()).unwrap_or(0);
+        let Some(call) = token_of(call).and_then(|token| state.calls.get_mut(&token)) else {
+            return Standing::Unknown("no call".into());
+        };
+        match &mut call.tickets[index] {
+            TicketState::Waiting => Standing::Waiting,
+            TicketState::Refused => Standing::Refused("simulated".into()),
+            TicketState::Used if !reused => Standing::Used,
+            ticket => {
+                call.permits += u32::from(*ticket == TicketState::Approved);
+                *ticket = TicketState::Used;
+                let verdict = Verdict::Allow { arguments: None, redact: false };
+                Standing::Granted(Box::new(Decision { verdict, ..decision.clone() }))
+            }
+        }
+    }
+
+    fn answered(&self, _: &Ticket, _: Word) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -181,7 +270,7 @@ impl Record for SimulatedJournal {
         if panics || state.strikes(Fault::EndingFails) {
             for token in &tokens {
                 if let Some(call) = state.calls.get_mut(token) {
-                    call.row_refused = true;
+                    call.rows_refused += 1;
                 }
             }
             drop(state);

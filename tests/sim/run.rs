@@ -4,12 +4,14 @@ use crate::backend::{MAX_LINE, Park};
 use crate::client::{self, Client};
 use crate::faults::{Fault, Faults, Sabotage};
 use crate::ports::{
-    DECIDE_TIMEOUT, FaultyRedactor, SimulatedJournal, SimulatedLaunch, SimulatedPdp, quiet_panics,
+    DECIDE_TIMEOUT, FaultyRedactor, SimulatedJournal, SimulatedKeeper, SimulatedLaunch, SimulatedPdp,
+    quiet_panics,
 };
 use crate::world::{Done, World};
 use callgate_actors::flow::FlowSettings;
 use callgate_actors::machine::{Plan, Running};
 use callgate_actors::session::Identity;
+use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
 use fastrand::Rng;
 use std::sync::Arc;
@@ -75,6 +77,8 @@ fn plan(world: &World, park: &Park, ids: &[String], rng: &mut Rng) -> Plan {
             call_budget: Duration::from_secs(20),
             list_wait: Duration::from_secs(3),
             fail_open,
+            approval_hold: Duration::from_secs([0, 5, 15][rng.usize(..3)]),
+            codes: VerdictCodes::default(),
         },
         identity: Identity {
             name: "simulation".into(),
@@ -87,6 +91,7 @@ fn plan(world: &World, park: &Park, ids: &[String], rng: &mut Rng) -> Plan {
         threads: Threads::Simulated(Arc::new(move || delays.lock().take_delay())),
         seed: rng.u64(..),
         decide: Arc::new(SimulatedPdp { world: world.clone(), fail_open }),
+        approve: Some(Arc::new(SimulatedKeeper { world: world.clone() })),
         redact: Arc::new(FaultyRedactor::new(world.clone())),
         journal: Arc::new(move || Box::new(SimulatedJournal::new(journal_world.clone()))),
         launch: Arc::new(SimulatedLaunch { park: park.clone() }),

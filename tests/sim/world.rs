@@ -4,6 +4,7 @@
 use crate::faults::{Fault, Faults, Sabotage};
 use crate::invariants::Invariant;
 use fastrand::Rng;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,21 +59,40 @@ pub(crate) struct RequestState {
 /// A `tools/call`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallState {
+    pub(crate) params: Value,
     pub(crate) healthy: bool,
     pub(crate) malformed: bool,
     pub(crate) may_repeat: bool,
     pub(crate) sent_at: Duration,
     pub(crate) answered_at: Option<Duration>,
-    pub(crate) had_result: bool,
     /// How long decision and redaction were made to take.
     pub(crate) excused_delay: Duration,
-    pub(crate) allowed: bool,
+    /// How often a decision or a person's grant let it run.
+    pub(crate) permits: u32,
     pub(crate) intents: u32,
     pub(crate) rows: u32,
-    /// The journal said that it could not write the row, or did not say anything.
-    pub(crate) row_refused: bool,
+    /// How often the journal said that it could not write the row, or did not say anything.
+    pub(crate) rows_refused: u32,
     pub(crate) arrivals: u32,
     pub(crate) executions: u32,
+    /// How often the client made it.
+    pub(crate) attempts: u32,
+    pub(crate) answers: u32,
+    pub(crate) results: u32,
+    /// The PDP's verdict, the same whenever it is asked again.
+    pub(crate) drawn: Option<u8>,
+    /// It needs a person's word.
+    pub(crate) was_held: bool,
+    pub(crate) tickets: Vec<TicketState>,
+}
+
+/// A request to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TicketState {
+    Waiting,
+    Approved,
+    Refused,
+    Used,
 }
 
 /// How often each invariant was checked while each fault had struck.

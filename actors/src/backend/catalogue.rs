@@ -2,7 +2,7 @@
 //!
 //! Descriptors stay raw, so that unknown members, schema keywords and number forms survive.
 
-use crate::call::Hints;
+use crate::call::{Hints, ToldHints};
 use crate::limits::{MAX_CURSOR_BYTES, MAX_LIST_BYTES, MAX_LIST_ENTRIES, MAX_PAGES};
 use crate::wire::{skim, strict, write};
 use bytes::Bytes;
@@ -104,9 +104,18 @@ impl Entry {
         }
         let name_span = skim::member(&raw, list.name_member())?;
         let name = skim::string(&raw[name_span])?;
-        let hint = |key| skim::path(&raw, &["annotations", key]).is_some_and(|range| &raw[range] == b"true");
+        let hint = |key| match &raw[skim::path(&raw, &["annotations", key])?] {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        };
         let hints = match list {
-            List::Tools => Hints { read_only: hint("readOnlyHint"), idempotent: hint("idempotentHint") },
+            List::Tools => Hints::from(ToldHints {
+                read_only: hint("readOnlyHint"),
+                destructive: hint("destructiveHint"),
+                idempotent: hint("idempotentHint"),
+                open_world: hint("openWorldHint"),
+            }),
             _ => Hints::default(),
         };
         Some(Entry { name, hints, raw })

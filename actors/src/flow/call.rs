@@ -1,5 +1,6 @@
 //! The way of one `tools/call`, from the line to its one answer.
 
+use super::approval::{self, Held};
 use super::forward::{Failure, Request, Whereabouts, forward};
 use super::params::{CallParams, progress_token};
 use super::{Machine, lists, verdict};
@@ -8,7 +9,7 @@ use crate::directory::Route;
 use crate::gate::Permit;
 use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict};
 use crate::reply::{Answer, ReplySlot};
-use crate::wire::codes::{ErrorObject, INVALID_PARAMS, disarm};
+use crate::wire::codes::{ErrorObject, INVALID_PARAMS, VerdictCodes, disarm};
 use crate::wire::envelope::Body;
 use crate::wire::skim;
 use crate::wire::splice::splice;
@@ -153,7 +154,11 @@ async fn steps(
     params: &CallParams,
     route: &Route,
 ) -> Finish {
-    if let Err(error) = decide(machine, journey, call).await {
+    let codes = machine.settings.codes;
+    if let Err(error) = decide(machine, journey, call, codes).await {
+        return Finish::error(error, Outcome::NotForwarded);
+    }
+    if let Err(error) = approve(machine, journey, call, route, codes).await {
         return Finish::error(error, Outcome::NotForwarded);
     }
     if let Err(why) = machine.audit.intent(journey.ending(call, Outcome::Unknown)).await {
@@ -194,23 +199,61 @@ async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, R
     }
 }
 
-async fn decide(machine: &Machine, journey: &mut Journey, call: &Arc<Call>) -> Result<(), Bytes> {
+async fn decide(
+    machine: &Machine,
+    journey: &mut Journey,
+    call: &Arc<Call>,
+    codes: VerdictCodes,
+) -> Result<(), Bytes> {
     let deadline = Instant::now() + machine.settings.decide_timeout;
     let decision = match machine.pdp.decide(call, deadline.into_std()).await {
         Ok(decision) => decision,
         Err(cause) => {
             journey.verdict = AuditVerdict::Deny;
-            return Err(verdict::no_decision(cause));
+            return Err(verdict::no_decision(cause, codes));
         }
     };
-    let (audit, error) = verdict::judge(&decision, machine.settings.fail_open);
+    let (audit, error) = verdict::judge(&decision, machine.settings.fail_open, codes);
     if audit != AuditVerdict::Allow {
         let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
         tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, reason = reason.escape_debug().to_string());
     }
     journey.verdict = audit;
     journey.decision = Some(Arc::new(decision));
-    error.map_or(Ok(()), Err)
+    match audit {
+        AuditVerdict::NeedsApproval => Ok(()),
+        _ => error.map_or(Ok(()), Err),
+    }
+}
+
+/// Holds a call that needs a person's word; every other call passes.
+async fn approve(
+    machine: &Machine,
+    journey: &mut Journey,
+    call: &Arc<Call>,
+    route: &Route,
+    codes: VerdictCodes,
+) -> Result<(), Bytes> {
+    let Some(decision) = journey.decision.clone().filter(|_| journey.verdict == AuditVerdict::NeedsApproval)
+    else {
+        return Ok(());
+    };
+    let settings = &machine.settings;
+    let backend = settings.backend_timeouts.get(route.backend).copied().unwrap_or_default();
+    let ends = approval::hold_ends(journey.begun, settings.call_budget, backend);
+    match approval::hold(machine, call, decision, ends).await {
+        Held::Granted(decision) => {
+            let (audit, error) = verdict::judge(&decision, false, codes);
+            journey.verdict = audit;
+            journey.decision = Some(decision);
+            error.map_or(Ok(()), Err)
+        }
+        Held::Ended(decision, audit, error) => {
+            journey.verdict = audit;
+            journey.decision = Some(decision);
+            Err(error)
+        }
+    }
 }
 
 /// The request for the backend: the client's own bytes with the tool's own name, and the arguments that an obligation
@@ -267,13 +310,13 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
     match redacted {
         Ok(redacted) => {
             let answer = match outcome {
-                Outcome::Failed => Answer::Error(disarm(&redacted.json)),
+                Outcome::Failed => Answer::Error(disarm(&redacted.json, machine.settings.codes)),
                 _ => Answer::Result(redacted.json),
             };
             Finish { answer, outcome, result, masked: redacted.masked, findings: redacted.findings }
         }
         Err(withheld) => {
-            let error = verdict::withheld(&withheld, journey.decision.as_deref());
+            let error = verdict::withheld(&withheld, journey.decision.as_deref(), machine.settings.codes);
             Finish {
                 answer: Answer::Error(error),
                 outcome: Outcome::Withheld,

@@ -1,5 +1,6 @@
 //! Flows: one task per request of the client, the only ones in the machine that await answers.
 
+mod approval;
 pub mod call;
 mod forward;
 pub mod lists;
@@ -8,12 +9,14 @@ pub mod relay;
 mod verdict;
 mod weight;
 
+use crate::approvals::Approvals;
 use crate::audit::AuditHandle;
 use crate::directory::Reader;
 use crate::front::Front;
 use crate::gate::Gate;
 use crate::pdp::PdpHandle;
 use crate::redactor::Redactor;
+use crate::wire::codes::VerdictCodes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,6 +36,10 @@ pub struct FlowSettings {
     pub list_wait: Duration,
     /// Whether a true outage of the PDP lets calls pass.
     pub fail_open: bool,
+    /// How long a call that needs approval is held; zero answers at once.
+    pub approval_hold: Duration,
+    /// The codes of verdicts.
+    pub codes: VerdictCodes,
 }
 
 /// What every flow can reach.
@@ -42,6 +49,8 @@ pub struct Machine {
     pub settings: Arc<FlowSettings>,
     /// Decides.
     pub pdp: PdpHandle,
+    /// Asks people; `None` when nobody can be asked.
+    pub approvals: Option<Approvals>,
     /// Records.
     pub audit: AuditHandle,
     /// Redacts.
@@ -66,6 +75,8 @@ pub struct Parts {
     pub settings: FlowSettings,
     /// Decides.
     pub pdp: PdpHandle,
+    /// Asks people.
+    pub approvals: Option<Approvals>,
     /// Records.
     pub audit: AuditHandle,
     /// Redacts.
@@ -82,6 +93,7 @@ impl Machine {
         Machine {
             settings: Arc::new(parts.settings),
             pdp: parts.pdp,
+            approvals: parts.approvals,
             audit: parts.audit,
             redactor: parts.redactor,
             directory: parts.directory,

@@ -1,25 +1,25 @@
 //! What the client is told of a decision. The message itself carries the reason and the ids, because clients drop
 //! `error.data`; `data` says the same for machines.
 
-use crate::ports::{AuditVerdict, Decision, Verdict, Withheld};
+use crate::ports::{AuditVerdict, Decision, Ticket, Verdict, Withheld};
 use crate::seat::AskError;
-use crate::wire::codes::{DENIED, ErrorObject, NEEDS_APPROVAL, UNAVAILABLE};
+use crate::wire::codes::{ErrorObject, UNAVAILABLE, VerdictCodes};
 use bytes::Bytes;
 
 /// The verdict of an audit row, and the error for the client when the call must not run.
-pub(super) fn judge(decision: &Decision, fail_open: bool) -> (AuditVerdict, Option<Bytes>) {
+pub(super) fn judge(
+    decision: &Decision,
+    fail_open: bool,
+    codes: VerdictCodes,
+) -> (AuditVerdict, Option<Bytes>) {
     let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
     match &decision.verdict {
         Verdict::Allow { .. } => (AuditVerdict::Allow, None),
         Verdict::Deny => {
             let message = with_reason("blocked by policy", reason, "the policy gave no reason");
-            (AuditVerdict::Deny, Some(error(DENIED, &message, "deny", decision)))
+            (AuditVerdict::Deny, Some(object(codes.denied, &message, "deny", decision).into_bytes()))
         }
-        Verdict::NeedsApproval => {
-            let message =
-                with_reason("approval needed before this call may run", reason, "ask whoever approves calls");
-            (AuditVerdict::NeedsApproval, Some(error(NEEDS_APPROVAL, &message, "needs_approval", decision)))
-        }
+        Verdict::NeedsApproval => (AuditVerdict::NeedsApproval, Some(held(decision, None, "", codes))),
         Verdict::Unavailable { outage: true, .. } if fail_open => (AuditVerdict::AllowFailopen, None),
         Verdict::Unavailable { retry_after, .. } => {
             let message = with_reason(
@@ -27,21 +27,54 @@ pub(super) fn judge(decision: &Decision, fail_open: bool) -> (AuditVerdict, Opti
                 reason,
                 "the decision service is away",
             );
-            let error = object(UNAVAILABLE, &message, "unavailable", decision).retry_after(*retry_after);
+            let error = object(codes.undecided, &message, "unavailable", decision).retry_after(*retry_after);
             (AuditVerdict::Deny, Some(error.flag("retryable", true).into_bytes()))
         }
     }
 }
 
+/// The call is held: by this ticket, and why it was not decided, where that is known.
+pub(super) fn held(decision: &Decision, ticket: Option<&Ticket>, why: &str, codes: VerdictCodes) -> Bytes {
+    let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
+    let mut message =
+        with_reason("approval needed before this call may run", reason, "ask whoever approves calls");
+    for part in [why, &ticket.map(Ticket::how_to_decide).unwrap_or_default()] {
+        if !part.is_empty() {
+            message.push_str("; ");
+            message.push_str(part);
+        }
+    }
+    let error = object(codes.needs_approval, &message, "needs_approval", decision);
+    with_ticket(error, ticket).flag("retryable", ticket.is_some()).into_bytes()
+}
+
+/// A person refused, or nobody decided in time.
+pub(super) fn not_approved(decision: &Decision, ticket: &Ticket, why: &str, codes: VerdictCodes) -> Bytes {
+    let message = format!("not approved, so the call was not run: {why}");
+    let error = object(codes.not_approved, &message, "deny", decision);
+    with_ticket(error, Some(ticket)).flag("retryable", false).into_bytes()
+}
+
+fn with_ticket(error: ErrorObject, ticket: Option<&Ticket>) -> ErrorObject {
+    let error = error.text("outcome", "not_forwarded");
+    match ticket {
+        Some(ticket) => error
+            .text("approval_id", &ticket.id)
+            .text("approval_url", &ticket.url)
+            .text("expires_at", &ticket.expires_at),
+        None => error,
+    }
+}
+
 /// There is no decision because the question went astray.
-pub(super) fn no_decision(cause: AskError) -> Bytes {
+pub(super) fn no_decision(cause: AskError, codes: VerdictCodes) -> Bytes {
     let why = match cause {
         AskError::Busy => "too many decisions are open; try again",
         AskError::Gone => "the decision point failed on this call",
         AskError::Deadline => "the decision took too long",
     };
     let message = format!("no policy decision, so the call was not run: {why}");
-    ErrorObject::new(UNAVAILABLE, message)
+    ErrorObject::new(codes.undecided, message)
         .text("origin", "policy")
         .text("verdict", "unavailable")
         .flag("retryable", true)
@@ -65,11 +98,11 @@ pub(super) fn no_record(why: &str, has_run: bool) -> Bytes {
 }
 
 /// The tool has run and its answer must not be passed on.
-pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>) -> Bytes {
+pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>, codes: VerdictCodes) -> Bytes {
     let ids = decision.map(|decision| (decision.decision_id.as_str(), decision.trace_id.as_str()));
     let (decided, trace) = ids.unwrap_or_default();
     let decision_id = if withheld.decision_id.is_empty() { decided } else { &withheld.decision_id };
-    let code = if withheld.blocked { DENIED } else { UNAVAILABLE };
+    let code = if withheld.blocked { codes.denied } else { UNAVAILABLE };
     let message = with_ids(
         &format!("the tool was executed, its answer is withheld: {}", withheld.reason),
         decision_id,
@@ -84,10 +117,6 @@ pub(super) fn withheld(withheld: &Withheld, decision: Option<&Decision>) -> Byte
         .text("trace_id", trace)
         .flag("retryable", false)
         .into_bytes()
-}
-
-fn error(code: i64, message: &str, verdict: &str, decision: &Decision) -> Bytes {
-    object(code, message, verdict, decision).into_bytes()
 }
 
 fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> ErrorObject {
@@ -139,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_message_carries_reason_and_ids() {
-        let (verdict, error) = judge(&decision(Verdict::Deny), true);
+        let (verdict, error) = judge(&decision(Verdict::Deny), true, VerdictCodes::default());
         assert_eq!(verdict, AuditVerdict::Deny);
         let error = value(error);
         assert_eq!(error["message"], "blocked by policy: stacked SQL (decision_id=d-1, trace_id=t-1)");
@@ -149,10 +178,10 @@ mod tests {
     #[test]
     fn w34_only_a_true_outage_opens_and_only_when_told_to() {
         let away = |outage| decision(Verdict::Unavailable { outage, retry_after: None });
-        assert_eq!(judge(&away(true), true).0, AuditVerdict::AllowFailopen);
-        assert!(judge(&away(true), true).1.is_none());
+        assert_eq!(judge(&away(true), true, VerdictCodes::default()).0, AuditVerdict::AllowFailopen);
+        assert!(judge(&away(true), true, VerdictCodes::default()).1.is_none());
         for (outage, fail_open) in [(false, true), (true, false), (false, false)] {
-            let (verdict, error) = judge(&away(outage), fail_open);
+            let (verdict, error) = judge(&away(outage), fail_open, VerdictCodes::default());
             assert_eq!(verdict, AuditVerdict::Deny);
             assert_eq!(value(error)["code"], UNAVAILABLE);
         }

@@ -1,9 +1,8 @@
 //! Approvals that people were asked for: the repeated call redeems them.
 
 use super::wire::PendingApproval;
+use crate::approvals::digest::CallDigest;
 use crate::pdp::text::identifier;
-use callgate_actors::call::Call;
-use sha2::{Digest as _, Sha256};
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
@@ -15,9 +14,6 @@ const KEPT: usize = 256;
 const KEPT_WITHOUT_EXPIRY: Duration = Duration::from_secs(24 * 3600);
 /// Longest approval id that is taken for one.
 const MAX_ID_BYTES: usize = 128;
-
-/// What an approval is bound to: backend, tool and the arguments' exact bytes.
-pub(super) type CallDigest = [u8; 32];
 
 /// Open approvals by call.
 #[derive(Debug, Default)]
@@ -73,21 +69,15 @@ pub(super) fn approval_id(pending: &PendingApproval) -> String {
     identifier(pending.approval_id.as_deref().unwrap_or_default(), MAX_ID_BYTES)
 }
 
+/// The id of an approval that this caller can redeem; empty when it cannot.
+pub(super) fn redeemable_id(pending: &PendingApproval) -> String {
+    if is_redeemable(pending) { approval_id(pending) } else { String::new() }
+}
+
 fn is_redeemable(pending: &PendingApproval) -> bool {
     let header = pending.retry.as_ref().and_then(|retry| retry.header.as_deref());
     header.is_none_or(|name| name.eq_ignore_ascii_case(APPROVAL_HEADER))
         && pending.plane.as_deref().is_none_or(|plane| plane == "decide")
-}
-
-/// Digest of what an approval is bound to; lengths stand before the parts, so that no two calls share one text.
-pub(super) fn digest(call: &Call) -> CallDigest {
-    let mut hash = Sha256::new();
-    for part in [call.backend.as_bytes(), call.tool.as_bytes(), call.arguments.as_deref().unwrap_or_default()]
-    {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod answer;
 mod approvals;
 mod breaker;
 mod gather;
+mod held;
 mod http;
 mod obligation;
 mod options;
@@ -24,8 +25,9 @@ pub use options::{AxonflowOptions, OptionsError};
 pub use response::CheckOutput;
 
 use super::trace::Trace;
+use crate::approvals::digest::{CallDigest, digest};
 use answer::{Answer, no_decision};
-use approvals::{APPROVAL_HEADER, Approvals, CallDigest};
+use approvals::{APPROVAL_HEADER, Approvals};
 use breaker::{Breaker, Permission};
 use callgate_actors::call::Call;
 use callgate_actors::ports::{Decide, Decision, Verdict};
@@ -118,7 +120,8 @@ impl Decide for AxonflowPdp {
         };
         let held = self.open_approval(call);
         let approval = held.as_ref().map(|(_, id)| id.as_str());
-        let answer = self.ask(&request, &trace, approval, deadline);
+        let mut answer = self.ask(&request, &trace, approval, deadline);
+        answer.decision.approval_id = waited_for(&answer, approval);
         self.keep_approval(call, held.map(|(digest, _)| digest), &answer);
         self.fulfil(call, answer, deadline)
     }
@@ -178,16 +181,16 @@ impl AxonflowPdp {
         if self.approvals().is_empty() {
             return None;
         }
-        let digest = approvals::digest(call);
-        self.approvals().find(&digest, SystemTime::now()).map(|id| (digest, id))
+        let call = digest(call);
+        self.approvals().find(&call, SystemTime::now()).map(|id| (call, id))
     }
 
     /// Keeps what a person was asked, and forgets what was settled.
     fn keep_approval(&self, call: &Call, sent: Option<CallDigest>, answer: &Answer) {
         match (&answer.decision.verdict, &answer.pending) {
             (Verdict::NeedsApproval, Some(pending)) => {
-                let digest = sent.unwrap_or_else(|| approvals::digest(call));
-                self.approvals().remember(digest, pending, SystemTime::now());
+                let call = sent.unwrap_or_else(|| digest(call));
+                self.approvals().remember(call, pending, SystemTime::now());
             }
             (Verdict::NeedsApproval, None) if is_still_open(&answer.decision.reasons) => {}
             (Verdict::Unavailable { .. }, _) => {}
@@ -271,6 +274,18 @@ fn blocked(mut decision: Decision, reason: String) -> Decision {
     decision.verdict = Verdict::Deny;
     decision.reasons.insert(0, reason);
     decision
+}
+
+/// The approval that a held call waits for, where it can be redeemed: the one that the service names, or the one that
+/// was sent and is still open.
+fn waited_for(answer: &Answer, sent: Option<&str>) -> String {
+    match (&answer.decision.verdict, &answer.pending) {
+        (Verdict::NeedsApproval, Some(pending)) => approvals::redeemable_id(pending),
+        (Verdict::NeedsApproval, None) if is_still_open(&answer.decision.reasons) => {
+            sent.unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 /// Whether a hold that names no approval says that the one we sent is still waiting (the AxonFlow contract, hold

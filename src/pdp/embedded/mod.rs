@@ -45,8 +45,8 @@ impl EmbeddedPdp {
     }
 
     /// An error says why nothing can be decided; then the call is denied.
-    fn judged(&self, call: &Call) -> Result<Judgement, String> {
-        self.authority.current().judge(&Question {
+    fn judged(&self, set: &PolicySet, call: &Call) -> Result<Judgement, String> {
+        set.judge(&Question {
             phase: Phase::Request,
             content: Content::Json(call.arguments.as_deref().unwrap_or_default()),
             backend: &call.backend,
@@ -75,7 +75,8 @@ impl Decide for EmbeddedPdp {
             evaluated_policies: vec![RULE_SET.to_owned()],
             ..Decision::of(Verdict::Allow { arguments: None, redact: false })
         };
-        match self.judged(call) {
+        let set = self.authority.current();
+        match self.judged(&set, call) {
             Ok(judgement) if judgement.matched.is_empty() => decision.evaluated = asked(&judgement),
             Ok(judgement) => {
                 decision.evaluated = asked(&judgement);
@@ -84,6 +85,10 @@ impl Decide for EmbeddedPdp {
                 decision.reasons = told.take(REASONS).map(Matched::reason).collect();
                 let ids = judgement.matched.iter().take(NAMED).map(|m| m.policy_id.clone());
                 decision.evaluated_policies = ids.collect();
+                if judgement.action == Some(Action::RequireApproval) {
+                    set.version().clone_into(&mut decision.policy_version);
+                    decision.approved_arguments = masked_when_asked(&judgement);
+                }
                 decision.verdict = verdict(judgement);
             }
             Err(malformed) => {
@@ -97,6 +102,12 @@ impl Decide for EmbeddedPdp {
 
 fn asked(judgement: &Judgement) -> u32 {
     u32::try_from(judgement.evaluated).unwrap_or(u32::MAX)
+}
+
+/// What a policy wants masked stays masked when a person lets the call run.
+fn masked_when_asked(judgement: &Judgement) -> Option<Bytes> {
+    let wanted = judgement.matched.iter().any(|matched| matched.action == Action::Redact);
+    judgement.masked.as_ref().filter(|_| wanted).map(|json| Bytes::copy_from_slice(json))
 }
 
 /// Deny wins over approval, approval over redact, redact over warn.

@@ -3,9 +3,9 @@
 use super::super::families::nearest;
 use super::super::reader::Wrong;
 use super::super::{duration, url};
-use super::json::{Node, Value};
 use super::{BackendEntry, Findings, HttpEntry, Origin, StdioEntry, Transport, keys};
 use crate::fault::quoted;
+use crate::located::{Node, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ impl<'n> Entry<'_, 'n, '_> {
                 Ok(duration) => return Some(duration),
                 Err(wrong) => self.wrong("timeout", node, wrong),
             },
-            Value::Number if self.is_host() => {
+            Value::Number(_) if self.is_host() => {
                 let path = self.path_of("timeout");
                 self.findings.note(&path, node, &format!("skipped, for hosts differ in its unit; {hint}"));
             }

@@ -4,9 +4,9 @@ use super::super::families::is_ours;
 use super::super::reader::Wrong;
 use super::entry::Entry;
 use super::expand::expand;
-use super::json::{Node, Value};
 use super::{key_text, keys};
 use crate::fault::quoted;
+use crate::located::{Node, Value};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,9 @@ impl<'n> Entry<'_, 'n, '_> {
                 Ok(_) => Wrong::new("contains a NUL character", "remove it"),
                 Err(wrong) => wrong,
             },
-            Value::Number | Value::Bool(_) => Wrong::new(format!("is {}", node.kind()), "write it in quotes"),
+            Value::Number(_) | Value::Bool(_) => {
+                Wrong::new(format!("is {}", node.kind()), "write it in quotes")
+            }
             _ => Wrong::new(format!("is {} and not a text", node.kind()), "write a text in quotes"),
         };
         self.wrong(key, node, wrong);

@@ -5,7 +5,6 @@
 mod entry;
 mod expand;
 mod fields;
-mod json;
 mod keys;
 #[cfg(test)]
 mod schema_tests;
@@ -15,9 +14,9 @@ mod tests;
 use super::families::nearest;
 use super::machine::Places;
 use crate::fault::{Fault, quoted};
+use crate::located::{self, Node, Value};
 use crate::secret::Secret;
 use entry::{Dialect, Read};
-use json::{Node, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -117,7 +116,7 @@ pub(super) struct Origin<'a> {
 pub(super) fn parse(text: &str, origin: &Origin<'_>) -> (Vec<BackendEntry>, Vec<Fault>, Vec<String>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut findings = Findings { text, place: origin.place, faults: Vec::new(), notes: Vec::new() };
-    let (node, duplicates) = match json::parse(text) {
+    let (node, duplicates) = match located::parse(text) {
         Ok(parsed) => parsed,
         Err(problem) => {
             let hint = if text.trim_start().starts_with(['{', '[']) {
@@ -268,7 +267,7 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn place_of(&self, path: &str, node: &Node) -> String {
-        let line = json::line_of(self.text, node.at);
+        let line = located::line_of(self.text, node.at);
         if path.is_empty() {
             format!("{}:{line}", self.place)
         } else {

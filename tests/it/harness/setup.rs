@@ -5,7 +5,7 @@ use super::processes::MARK;
 use super::{callgate, eventually, stub};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -173,6 +173,20 @@ impl Setup {
     /// Runs the program to its end with these arguments and an empty stdin: exit code, stdout, stderr.
     pub(crate) fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
         let output = self.command().args(args).stdin(Stdio::null()).output().expect("the program starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// As [`Setup::run`], with this text on stdin.
+    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> (Option<i32>, String, String) {
+        let mut child = self.command().args(args).stdin(Stdio::piped()).spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let input = input.to_owned();
+        // A program that answers line by line would wait for its reader otherwise.
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().expect("the program ends");
+        // It may end without having read everything.
+        let _ = writer.join().expect("no panic");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }

@@ -6,24 +6,26 @@ use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Deepest nesting. A backends file needs five levels; a host's own file a few more.
+/// Deepest nesting unless the caller says otherwise. A backends file needs five levels; a host's own file a few more.
 const MAX_DEPTH: usize = 16;
 
 /// A value and where it begins.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Offset in the text, in bytes.
-    pub(super) at: usize,
+    pub(crate) at: usize,
+    /// Length of its text, in bytes.
+    pub(crate) len: usize,
     /// The value.
-    pub(super) value: Value,
+    pub(crate) value: Value,
 }
 
-/// A JSON value. Numbers are not looked into.
+/// A JSON value.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
-    Number,
+    Number(serde_json::Number),
     String(String),
     Array(Vec<Node>),
     /// Members in the order written, without comments, each key once.
@@ -32,11 +34,11 @@ pub(super) enum Value {
 
 impl Node {
     /// What it is, for a message.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "null",
             Value::Bool(_) => "true or false",
-            Value::Number => "a number",
+            Value::Number(_) => "a number",
             Value::String(_) => "a text",
             Value::Array(_) => "a list",
             Value::Object(_) => "an object",
@@ -46,24 +48,35 @@ impl Node {
 
 /// What is wrong with the text, and where.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Line, from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// What is wrong.
-    pub(super) what: String,
+    pub(crate) what: String,
 }
 
 /// Parses a whole text. Duplicate keys are all told, beside the value made of the first ones.
-pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
+pub(crate) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
+    parse_within(text, MAX_DEPTH)
+}
+
+/// As [`parse`], nested at most `depth` levels deep.
+pub(crate) fn parse_within(text: &str, depth: usize) -> Result<(Node, Vec<Problem>), Problem> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-    let mut reading = Reading { text, duplicates: Vec::new() };
+    let mut reading = Reading { text, deepest: depth, duplicates: Vec::new() };
     let node = reading.node(raw, 0)?;
     Ok((node, reading.duplicates))
 }
 
 /// The line, from 1, of an offset.
-pub(super) fn line_of(text: &str, at: usize) -> usize {
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count()
+}
+
+/// The column, from 1, of an offset, in characters.
+pub(crate) fn column_of(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or(text);
+    1 + before.rsplit('\n').next().unwrap_or_default().chars().count()
 }
 
 fn syntax(error: &serde_json::Error) -> Problem {
@@ -75,6 +88,7 @@ fn syntax(error: &serde_json::Error) -> Problem {
 
 struct Reading<'t> {
     text: &'t str,
+    deepest: usize,
     duplicates: Vec<Problem>,
 }
 
@@ -84,8 +98,9 @@ impl<'t> Reading<'t> {
         // `json` is a piece of `text`, borrowed without a copy.
         let at = json.as_ptr().addr() - self.text.as_ptr().addr();
         let line = || line_of(self.text, at);
-        if depth > MAX_DEPTH {
-            return Err(Problem { line: line(), what: format!("nested deeper than {MAX_DEPTH} levels") });
+        if depth > self.deepest {
+            let what = format!("nested deeper than {} levels", self.deepest);
+            return Err(Problem { line: line(), what });
         }
         let inner = |error: serde_json::Error| Problem { what: syntax(&error).what, line: line() };
         let value = match json.as_bytes().first() {
@@ -99,9 +114,9 @@ impl<'t> Reading<'t> {
             Some(b't') => Value::Bool(true),
             Some(b'f') => Value::Bool(false),
             Some(b'n') => Value::Null,
-            _ => Value::Number,
+            _ => Value::Number(serde_json::from_str(json).map_err(inner)?),
         };
-        Ok(Node { at, value })
+        Ok(Node { at, len: json.len(), value })
     }
 
     fn object(&mut self, members: Members<'t>, depth: usize) -> Result<Value, Problem> {
