@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 const FILES: &[(&str, &str)] = &[
     ("sql.json", include_str!("../../config/policies/sql.json")),
     ("dangerous.json", include_str!("../../config/policies/dangerous.json")),
+    ("integrations.json", include_str!("../../config/policies/integrations.json")),
     ("injection.json", include_str!("../../config/policies/injection.json")),
     ("sensitive.json", include_str!("../../config/policies/sensitive.json")),
+    ("fincrime.json", include_str!("../../config/policies/fincrime.json")),
     ("personal.json", include_str!("../../config/policies/personal.json")),
 ];
 

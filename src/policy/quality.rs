@@ -56,6 +56,8 @@ fn percent(part: usize, all: usize) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
+/// The page: the tables of the corpus, and a second part that is written by hand, because its texts are not in this
+/// repository.
 fn report(attacks: &BTreeMap<String, Tally>, honest: &BTreeMap<String, Tally>) -> String {
     let mut text = String::from(HEAD);
     for (title, wrong, tallies) in [("attacks", "found", attacks), ("honest texts", "flagged", honest)] {
@@ -86,6 +88,10 @@ fn report(attacks: &BTreeMap<String, Tally>, honest: &BTreeMap<String, Tally>) -
             text.push_str("None.\n");
         }
     }
+    text.push('\n');
+    let elsewhere =
+        std::fs::read_to_string(format!("{FOLDER}elsewhere.md")).expect("the second part is there");
+    text.push_str(&elsewhere.replace("\r\n", "\n"));
     text
 }
 
@@ -98,8 +104,8 @@ const HEAD: &str = "\
 
 What the shipped catalogue finds in the texts of `tests/corpus/policy`, which were written for this project; a test
 writes and checks this page. A text counts as flagged when a policy blocks, holds, masks or warns in the request
-phase; what is only noted does not count. The texts are known to the authors of the policies: on texts from elsewhere
-expect less, and read these figures as a guard against steps back.
+phase; what is only noted does not count. The texts are known to the authors of the policies: read these figures as a
+guard against steps back. What it finds in texts from elsewhere stands at the end of this page.
 
 Judged with the profile `shipped`, which is the default: every policy does what its row says. What is sure blocks (SQL
 injection, destructive SQL and commands, traversal, metadata addresses, prompt injection), secrets in arguments and
@@ -130,4 +136,28 @@ fn the_corpus_is_judged_well_enough() {
 fn write_the_quality_page() {
     let (attacks, honest) = (tallies("attacks.jsonl", true), tallies("honest.jsonl", false));
     std::fs::write(DOCUMENT, report(&attacks, &honest)).expect("the page can be written");
+}
+
+/// The folder with texts from elsewhere, for [`judge_texts_from_elsewhere`].
+const ELSEWHERE: &str = "CORPUS";
+
+/// Judges every `*.jsonl` of the folder that `CORPUS` names, one JSON text in each line, and writes beside each file
+/// what was flagged, as `*.judged`: a line with the policies' ids for each text, empty where nobody spoke.
+#[test]
+#[ignore = "reads the folder that the variable CORPUS names"]
+fn judge_texts_from_elsewhere() {
+    let folder = std::env::var(ELSEWHERE).expect("CORPUS names a folder");
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "jsonl") {
+            continue;
+        }
+        let texts = std::fs::read_to_string(&path).expect("a file");
+        let judged: String = texts
+            .lines()
+            .map(|line| serde_json::from_str::<String>(line).expect("a JSON text in each line"))
+            .map(|text| flagged(&text).join(" ") + "\n")
+            .collect();
+        std::fs::write(path.with_extension("judged"), judged).expect("the folder can be written");
+    }
 }

@@ -154,6 +154,7 @@ pub(super) fn fold(c: char) -> Option<char> {
         c if c.is_ascii() => Some(c),
         '\u{2028}' | '\u{2029}' | '\u{85}' => Some('\n'),
         c if c.is_whitespace() => Some(' '),
+        '\u{3002}' | '\u{ff61}' => Some('.'),
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xff01 + 0x21),
         '\u{ad}'
         | '\u{200b}'..='\u{200f}'

@@ -4,8 +4,7 @@ use crate::policy::signal::{Signal, Signals};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What wakes this kind of understanding: a scheme with its slashes, or a scheme that reaches inside by itself.
-pub(super) const WAKE: &str =
-    r"[a-z]:/|[a-z]:\\\\|\b(?:gopher|dict|file|jar|netdoc):|//[\[\d]|%3a%2f%2f|metadata\.|169\.254\.";
+pub(super) const WAKE: &str = r"[a-z]:/|[a-z]:\\\\|\b(?:gopher|dict|file|jar|netdoc):|//[\[\d]|%3a%2f%2f|metadata\.|169\.254\.|\.(?:nip|sslip|xip)\.io\b|localtest\.me|lvh\.me|\A\s*(?:0x[0-9a-f]+|0\d+|\d+)\.[0-9a-fx.]+\s*\z|\.burpcollaborator\.net|\.oast(?:ify)?\.|\.interact\.sh|\.dnslog\.cn|\.ceye\.io";
 
 /// Addresses of clouds' metadata services.
 const METADATA: &[Ipv4Addr] = &[
@@ -23,9 +22,28 @@ const METADATA_NAMES: &[&str] = &[
     "metadata.goog",
     "instance-data",
 ];
-/// Names that resolve to whatever address they carry, or to this machine.
-const REBINDING: &[&str] =
-    &[".nip.io", ".sslip.io", ".xip.io", ".localtest.me", ".lvh.me", "localtest.me", "lvh.me"];
+/// Names that resolve to whatever address they carry, or to this machine, and those under which testers listen for
+/// calls from inside.
+const REBINDING: &[&str] = &[
+    ".nip.io",
+    ".sslip.io",
+    ".xip.io",
+    ".localtest.me",
+    ".lvh.me",
+    "localtest.me",
+    "lvh.me",
+    ".burpcollaborator.net",
+    ".oastify.com",
+    ".oast.fun",
+    ".oast.live",
+    ".oast.me",
+    ".oast.online",
+    ".oast.pro",
+    ".oast.site",
+    ".interact.sh",
+    ".dnslog.cn",
+    ".ceye.io",
+];
 
 /// Adds where the addresses in `text` lead.
 pub(super) fn judge(text: &str, signals: &mut Signals) {
@@ -38,11 +56,8 @@ pub(super) fn judge(text: &str, signals: &mut Signals) {
         }
     }
     let trimmed = text.trim();
-    if trimmed.len() < 64 && !trimmed.contains(' ') {
-        let bare = trimmed.split('/').next().unwrap_or_default();
-        if is_metadata(bare) {
-            signals.add(Signal::UrlMetadata);
-        }
+    if trimmed.len() < 128 && !trimmed.contains(' ') {
+        bare(trimmed, signals);
     }
     if contains(text, "gopher://") || contains(text, "dict://") {
         signals.add(Signal::UrlDisguised);
@@ -51,6 +66,21 @@ pub(super) fn judge(text: &str, signals: &mut Signals) {
 
 fn contains(text: &str, what: &str) -> bool {
     text.as_bytes().windows(what.len()).any(|window| window.eq_ignore_ascii_case(what.as_bytes()))
+}
+
+/// A host without a scheme, and nothing else: plain addresses are values like others.
+fn bare(text: &str, signals: &mut Signals) {
+    let name = text.split(['/', ':']).next().unwrap_or_default();
+    let mut found = Signals::default();
+    // A number alone is a number.
+    if name.contains('.') {
+        host(name, &mut found);
+    }
+    if is_metadata(name) || found.has(Signal::UrlMetadata) {
+        signals.add(Signal::UrlMetadata);
+    } else if found.has(Signal::UrlDisguised) {
+        signals.add(Signal::UrlDisguised);
+    }
 }
 
 fn is_metadata(host: &str) -> bool {

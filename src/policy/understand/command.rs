@@ -4,7 +4,7 @@ use crate::policy::signal::{Signal, Signals};
 
 /// What wakes this kind of understanding: programs that destroy, raise rights or carry away, and marks behind which a
 /// second command stands.
-pub(super) const WAKE: &str = r"\b(?:rm|rmdir|unlink|shred|dd|mkfs\S*|wipefs|blkdiscard|fdisk|chmod|chown|chattr|truncate|mv|find|nc|ncat|netcat|socat|telnet|setenforce|iptables|ufw|auditctl|systemctl|service|useradd|usermod|adduser|passwd|visudo|sudoers|crontab|insmod|modprobe|kill|pkill|killall|shutdown|reboot|halt|poweroff|init|history|unset|docker|kubectl|nsenter|chroot|mimikatz|vssadmin|bcdedit|reg|net|netsh|schtasks|wevtutil|cipher|diskpart|powershell|certutil|bitsadmin|mshta|regsvr32|rundll32|del|rd|format|setcap|ld_preload|gdb|strace|tcpdump|git|terraform|aws|gcloud)\b|[;&|`]\s*(?:cat|id|whoami|ls|uname|ping|curl|wget|nslookup|dig|sleep|echo|env|printenv|ifconfig|ip|ps|netstat|type|dir|net|bash|sh|python\d?|perl|php|ruby|nc|rm|touch|head|tail|more|less|which|hostname|pwd|tasklist|systeminfo|ipconfig|powershell|cmd)\b|/etc/(?:cron|sudoers|passwd|shadow|ld\.so)|\$\(|\x60|/bin/(?:ba|da|z)?sh\b";
+pub(super) const WAKE: &str = r"\b(?:rm|rmdir|unlink|shred|dd|mkfs\S*|wipefs|blkdiscard|fdisk|chmod|chown|chattr|truncate|mv|find|nc|ncat|netcat|socat|telnet|setenforce|iptables|ufw|auditctl|systemctl|service|useradd|usermod|adduser|passwd|visudo|sudoers|crontab|insmod|modprobe|kill|pkill|killall|shutdown|reboot|halt|poweroff|init|history|unset|rmmod|chgrp|remove-item|format-volume|clear-disk|initialize-disk|remove-partition|set-mppreference|erase|docker|kubectl|nsenter|chroot|mimikatz|vssadmin|bcdedit|reg|net|netsh|schtasks|wevtutil|cipher|diskpart|powershell|certutil|bitsadmin|mshta|regsvr32|rundll32|del|rd|format|setcap|ld_preload|gdb|strace|tcpdump|git|terraform|aws|gcloud)\b|[;&|`]\s*(?:cat|id|whoami|ls|uname|ping|curl|wget|nslookup|dig|sleep|echo|env|printenv|ifconfig|ip|ps|netstat|type|dir|net|bash|sh|python\d?|perl|php|ruby|nc|rm|touch|head|tail|more|less|which|hostname|pwd|tasklist|systeminfo|ipconfig|powershell|cmd)\b|/etc/(?:cron|sudoers|passwd|shadow|ld\.so)|\$\(|\x60|/bin/(?:ba|da|z)?sh\b";
 
 /// Simple commands of one text that are looked at; text with more is a program, and judged by its patterns.
 const COMMANDS: usize = 2_000;
@@ -168,6 +168,41 @@ fn one(command: &Simple, signals: &mut Signals) {
         }
         "chmod" if arguments.iter().any(|a| is_setuid(a)) => Signal::CommandPrivilege,
         "chmod"
+            if arguments.iter().any(|a| matches!(a.as_str(), "777" | "0777" | "a+rwx" | "000"))
+                && arguments.iter().any(|a| is_folder_of_the_system(a)) =>
+        {
+            Signal::CommandPrivilege
+        }
+        "chown" | "chgrp"
+            if arguments.iter().any(|a| a == "/")
+                || (short('R') || has("--recursive"))
+                    && arguments.iter().any(|a| is_folder_of_the_system(a)) =>
+        {
+            Signal::CommandDestroys
+        }
+        "insmod" | "modprobe" | "rmmod" if arguments.iter().any(|a| !a.starts_with('-')) => {
+            Signal::CommandPrivilege
+        }
+        "nc" | "ncat" | "netcat" if listens(arguments) => Signal::CommandReverseShell,
+        "remove-item" | "ri"
+            if has_any(arguments, &["-recurse", "-r"]) && arguments.iter().any(|a| is_windows_root(a)) =>
+        {
+            Signal::CommandDestroys
+        }
+        "format-volume" | "clear-disk" | "initialize-disk" | "remove-partition" => Signal::CommandDisk,
+        "set-mppreference" if has_any(arguments, &["-disablerealtimemonitoring"]) => Signal::CommandPrivilege,
+        "format"
+            if arguments.first().is_some_and(|a| is_windows_root(a))
+                && arguments[1..].iter().all(|a| a.starts_with('/')) =>
+        {
+            Signal::CommandDisk
+        }
+        "del" | "erase" | "rd" | "rmdir"
+            if has_any(arguments, &["/s"]) && arguments.iter().any(|a| is_windows_root(a)) =>
+        {
+            Signal::CommandDestroys
+        }
+        "chmod"
             if arguments
                 .iter()
                 .any(|a| matches!(a.as_str(), "777" | "0777" | "666" | "a+w" | "o+w" | "+w"))
@@ -236,7 +271,7 @@ fn one(command: &Simple, signals: &mut Signals) {
         "regsvr32" if arguments.iter().any(|a| a.to_ascii_lowercase().contains("/i:http")) => {
             Signal::CommandRunsDownload
         }
-        "kill" if has("-9") && has("-1") => Signal::CommandDestroys,
+        "kill" if has("-9") && (has("-1") || has("1")) => Signal::CommandDestroys,
         "kubectl" if is("delete") && (has("--all") || has("--all-namespaces")) => Signal::CommandDestroys,
         "git" if is("push") && (has("--mirror") && has("--force")) => Signal::CommandDestroys,
         "terraform"
@@ -261,6 +296,35 @@ fn one(command: &Simple, signals: &mut Signals) {
         _ => return redirected(command, signals),
     };
     signals.add(signal);
+}
+
+fn has_any(arguments: &[String], flags: &[&str]) -> bool {
+    arguments.iter().any(|argument| flags.iter().any(|flag| argument.eq_ignore_ascii_case(flag)))
+}
+
+/// The root or a folder right below it that the system needs; not somebody's own, and not what lies deeper.
+fn is_folder_of_the_system(path: &str) -> bool {
+    const FOLDERS: &[&str] =
+        &["etc", "usr", "bin", "sbin", "lib", "lib64", "boot", "dev", "var", "root", "sys"];
+    let trimmed = path.trim_end_matches(['*', '/']);
+    path == "/" || path == "/*" || trimmed.strip_prefix('/').is_some_and(|name| FOLDERS.contains(&name))
+}
+
+/// A drive, or the system's folders on it.
+fn is_windows_root(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase().replace('/', "\\");
+    let plain = lower.trim_matches(['"', '\'']).trim_end_matches(['*', '\\', '.']);
+    let [drive, b':', rest @ ..] = plain.as_bytes() else {
+        return matches!(plain, "%systemroot%" | "$env:systemroot" | "%systemdrive%" | "$env:systemdrive");
+    };
+    drive.is_ascii_alphabetic() && matches!(rest, b"" | b"\\windows" | b"\\windows\\system32" | b"\\users")
+}
+
+/// `nc -lvp 4444`: the flags of those who wait for a shell. Plain `-l` tests a port.
+fn listens(arguments: &[String]) -> bool {
+    let flags: String =
+        arguments.iter().filter(|a| a.starts_with('-') && !a.starts_with("--")).cloned().collect();
+    flags.contains('l') && flags.contains('v') && (flags.contains('p') || flags.contains('n'))
 }
 
 /// Output redirected into what governs the system.
@@ -466,7 +530,7 @@ fn is_value(word: &str) -> bool {
         "top", "ps", "env", "sync", "id", "who", "history", "uptime", "mount", "free", "lsblk", "dmesg", "w",
         "jobs", "builtin", "begin", "esac", "fi", "done",
     ];
-    !PROGRAMS.contains(&word) && !word.starts_with(['-', '$', '#', '.', '/']) && !word.ends_with(':')
+    !PROGRAMS.contains(&word) && !word.starts_with(['-', '$', '#', '.', '/']) && !word.ends_with([':', '='])
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ const READINGS: usize = 64;
 const GROWTH: usize = 4;
 /// And besides: short strings may hold several forms.
 const FREE_BYTES: usize = 64 * 1024;
+/// Longest text that is read as a form's field or as a command line.
+const SHORT: usize = 4 * 1024;
 /// JSON in strings in JSON, and text packed in text.
 const DEPTH: u8 = 4;
 /// Shortest run of base64 that is unpacked: 16 characters carry 12 bytes.
@@ -33,6 +35,8 @@ fn read(text: &str, views: &mut Vec<String>, depth: u8, budget: &mut usize) {
     found.extend(escapes(text));
     found.extend(entities(text));
     found.extend(split_words(text));
+    found.extend(plus(text));
+    found.extend(shell(text));
     if !text.is_ascii() && text.len() <= FOLDED_BYTES {
         found.extend(look_alikes(text));
     }
@@ -74,6 +78,18 @@ pub(super) fn percent(text: &str) -> Option<String> {
                 at += 3;
                 changed = true;
             }
+            // `%u2215`, as some servers take it.
+            None if bytes[at] == b'%' && matches!(bytes.get(at + 1), Some(b'u' | b'U')) => {
+                let code = text.get(at + 2..at + 6).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                if let Some(c) = code.and_then(char::from_u32) {
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    at += 6;
+                    changed = true;
+                } else {
+                    out.push(b'%');
+                    at += 1;
+                }
+            }
             None => {
                 out.push(bytes[at]);
                 at += 1;
@@ -81,6 +97,30 @@ pub(super) fn percent(text: &str) -> Option<String> {
         }
     }
     changed.then(|| String::from_utf8_lossy(&out).into_owned())
+}
+
+/// A form's `+` as the space that it stands for, where the text has no other.
+fn plus(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let any = memchr::memchr(b'+', bytes).is_some();
+    (any && text.len() <= SHORT && !bytes.iter().any(u8::is_ascii_whitespace)).then(|| text.replace('+', " "))
+}
+
+/// Shell text without what only hides its words: `${IFS}`, `${HOME:0:1}`, `$@`, a backslash before a line's end.
+fn shell(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let dollar = memchr::memchr(b'$', bytes).is_some();
+    if text.len() > SHORT || !dollar && memchr::memmem::find(bytes, b"\\\n").is_none() {
+        return None;
+    }
+    let mut out = text.replace("\\\n", "");
+    if dollar {
+        for name in ["HOME", "PATH", "PWD", "SHELL"] {
+            out = out.replace(&format!("${{{name}:0:1}}"), "/");
+        }
+        out = out.replace("${IFS}", " ").replace("$IFS$9", " ").replace("$IFS", " ").replace("$@", "");
+    }
+    (out != text).then_some(out)
 }
 
 fn hex_pair(pair: &[u8]) -> Option<u8> {
@@ -243,6 +283,30 @@ fn look_alike(c: char) -> char {
         '‘' | '’' | '′' | 'ʼ' | '＇' => '\'',
         '“' | '”' => '"',
         '⁄' | '∕' => '/',
+        '。' | '．' | '｡' => '.',
+        'ᴀ' => 'a',
+        'ʙ' => 'b',
+        'ᴄ' => 'c',
+        'ᴅ' => 'd',
+        'ᴇ' | '℮' => 'e',
+        'ɢ' | 'ց' => 'g',
+        'ʜ' | 'հ' => 'h',
+        'ɪ' | 'ı' => 'i',
+        'ᴊ' | 'յ' => 'j',
+        'ᴋ' => 'k',
+        'ʟ' | 'ł' => 'l',
+        'ᴍ' => 'm',
+        'ɴ' | 'ո' => 'n',
+        'ᴏ' | 'օ' | 'ø' => 'o',
+        'Օ' => 'O',
+        'ᴘ' => 'p',
+        'ʀ' => 'r',
+        'ꜱ' => 's',
+        'ᴛ' => 't',
+        'ᴜ' | 'ս' => 'u',
+        'ᴠ' | 'ⱴ' => 'v',
+        'ᴡ' => 'w',
+        'ʏ' => 'y',
         '‐' | '‑' | '‒' | '–' | '−' => '-',
         other => other,
     }

@@ -4,6 +4,7 @@
 mod address;
 mod command;
 pub(super) mod decode;
+mod disguise;
 mod fragment;
 mod path;
 mod prompt;
@@ -30,13 +31,14 @@ struct Sense {
     together: bool,
 }
 
-const SENSES: [Sense; 6] = [
+const SENSES: [Sense; 7] = [
     Sense { wake: statement::WAKE, judge: statement::judge, together: false },
     Sense { wake: fragment::WAKE, judge: fragment::judge, together: false },
     Sense { wake: command::WAKE, judge: command::judge, together: true },
     Sense { wake: path::WAKE, judge: path::judge, together: false },
     Sense { wake: address::WAKE, judge: address::judge, together: false },
     Sense { wake: prompt::WAKE, judge: prompt::judge, together: true },
+    Sense { wake: disguise::WAKE, judge: disguise::judge, together: false },
 ];
 
 /// For each kind of understanding the expression that wakes it.

@@ -6,33 +6,35 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// What wakes this kind of understanding.
-pub(super) const WAKE: &str = r"\.\.\.*[/\\;]|\.\.(?:%|\xc0|\xe3)|%2e|%c0%a[ef]|%u2215|/(?:etc|proc|root|run|boot|sys|var|home|users|opt|usr|private|dev)/|[\\/](?:windows|winnt|system32)|boot\.ini|win\.ini|\.(?:ssh|aws|kube|gnupg|docker|netrc|pgpass|git-credentials|bash_history|htpasswd|azure|npmrc|pypirc)\b|web-inf|wp-config|id_(?:rsa|dsa|ecdsa|ed25519)|/flag\b";
+pub(super) const WAKE: &str = r"\.\.\.*[/\\;]|\.\.(?:%|\xc0|\xe3)|%2e|%c0%a[ef]|%u2215|/(?:etc|proc|root|run|boot|sys|var|home|users|opt|usr|private|dev)/|[\\/](?:windows|winnt|system32)|boot\.ini|win\.ini|\.(?:ssh|aws|kube|gnupg|docker|netrc|pgpass|git-credentials|bash_history|htpasswd|azure|npmrc|pypirc)\b|web-inf|wp-config|inetpub|sysprep|unattend|mlocate|%u(?:ff0e|002e|2215|2216)|\.\.\.[/\\]|//+\.\./|id_(?:rsa|dsa|ecdsa|ed25519)|/flag\b";
 
 /// Files that hold secrets or govern the system, in canonical form.
 static SENSITIVE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     build(
-        r"(?:^|[\s'`=:(<>@,;|&/])(?:
+        r"(?:^|[\s'`=:(<>@,;|&/{}\x22])(?:
             /+(?:private/)?etc/(?:passwd|shadow|gshadow|sudoers(?:\.d/\S*)?|master\.passwd|security/\w+|ssh/ssh_host_\w+_key|krb5\.keytab|group|crontab|ssl/private/\S+|kubernetes/(?:admin\.conf|pki/\S+)|rancher/\S+\.yaml|mysql/(?:debian|my)\.cnf|issue|fstab|exports|hosts\.(?:allow|deny)|ld\.so\.preload|pam\.d/\S+|apache2/\S+|nginx/\S+|httpd/\S+)
-          | /+proc/(?:self|\d+|version|cmdline|kcore|mounts|net)/?(?:environ|cmdline|maps|mem|fd|cwd|root|status|mounts|net/\w+|tcp|arp)?
+          | /+proc/(?:self|\d+|version|cmdline|kcore|mounts|net|sched_debug)/?(?:environ|cmdline|maps|mem|fd|cwd|root|status|mounts|net/\w+|tcp|arp)?
           | /+root/\.\S+
-          | /+var/(?:log/(?:auth\.log|secure|apache\S*|nginx\S*|httpd\S*|messages|syslog|mail\S*|vsftpd\S*)|run/(?:docker\.sock|secrets/\S+)|lib/(?:kubelet|mysql/mysql)/\S+|spool/cron\S*|mail/\S+|backups/\S+)
+          | /+var/(?:log/(?:auth\.log|secure|apache\S*|nginx\S*|httpd\S*|messages|syslog|mail\S*|vsftpd\S*)|run/(?:docker\.sock|secrets/\S+)|lib/(?:kubelet|mysql/mysql)/\S+|lib/[mp]?locate(?:/[mp]locate)?\.db|spool/cron\S*|mail/\S+|backups/\S+)
           | /+run/(?:secrets/\S+|docker\.sock)
           | /+boot/(?:grub\S*|vmlinuz\S*)
           | /+dev/(?:mem|kmem|sd[a-z]\d?)
-          | (?:[a-z]:)?/+(?:windows|winnt)/(?:win\.ini|system\.ini|system32/(?:config/\S+|drivers/etc/\S+|cmd\.exe|inetsrv/\S+)|repair/\S+|ntds/\S+|panther/\S+|php\.ini)
-          | (?:[a-z]:)?/+(?:boot\.ini|autoexec\.bat|inetpub/\S+\.(?:config|log))
+          | (?:[a-z]:)?/+(?:windows|winnt)/(?:system32/[^\s/]+\.(?:rtf|txt|ini|log|dat)|win\.ini|system\.ini|system32/(?:config/\S+|drivers/etc/\S+|cmd\.exe|inetsrv/\S+)|repair/\S+|ntds/\S+|panther/\S+|php\.ini)
+          | (?:[a-z]:)?/+(?:boot\.ini|autoexec\.bat|inetpub/(?:\S+\.(?:config|log|asa)|logs/\S*)|sysprep(?:/sysprep)?\.(?:inf|xml)|unattend(?:ed)?\.(?:xml|txt))
+          | [a-z]\$/+(?:windows|winnt)/\S+
+          | /+usr/local/(?:apache\d?|nginx|httpd)/(?:logs?|conf)/\S+
           | /+wp-config\.php | /+\S*/web-inf/web\.xml | /+flag(?:\.txt)?
           | \S*/?\.(?:bash_history|zsh_history|mysql_history|psql_history|netrc|pgpass|git-credentials|htpasswd)
           | \S*/?\.ssh/(?:id_\w+|identity|authorized_keys|known_hosts|config)
           | \S*/?\.aws/(?:credentials|config) | \S*/?\.kube/config | \S*/?\.docker/config\.json | \S*/?\.gnupg/\S+
           | \S*/?\.azure/\S*tokens?\S* | \S*/?\.config/gcloud/\S*(?:credentials|tokens)\S* | \S*/?\.(?:npmrc|pypirc)
-        )(?:$|[\s'`\x22?\x00\#)<>,;:|&%/]|\.(?:\s|$))",
+        )(?:$|[\s'`\x22?\x00\#)<>,;:|&%/}]|\.(?:\s|$))",
     )
 });
 /// Climbing, in canonical form: three steps and more, or two to a system's folder.
 static CLIMBS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     build(
-        r"(?:\.\./+){1,}(?:[\w.-]+/+){0,3}(?:etc/|proc/|root/|windows/|winnt/|var/|usr/|boot\.ini|win\.ini|home/|users/|\.ssh|\.aws|\.env|\.git/|web-inf|wp-config|passwd|shadow|config\.php|system32)|(?:\.\./+){3,}[^\s'`\x22]*|(?:^|[=\s])(?:/[\w.-]+)+(?:/\.\.){2,}/",
+        r"(?:\.\./+){1,}(?:[\w.-]+/+){0,3}(?:etc/|proc/|root/|windows/|winnt/|var/|usr/|boot\.ini|win\.ini|home/|users/|\.ssh|\.aws|\.env|\.git/|web-inf|wp-config|passwd|shadow|config\.php|system32)|(?:\.\./+){3,}[^\s'`\x22]*|(?:^|[=\s])(?:/[\w.-]+)+(?:/\.\.){2,}/|https?://[^\s/]+/+(?:\.\./){2,}",
     )
 });
 
@@ -92,7 +94,11 @@ fn canonical(text: &str) -> (Cow<'_, str>, bool) {
     if odd.iter().any(|form| current.contains(form)) {
         let text = current.replace('\u{ff0e}', ".").replace(['\u{2215}', '\\'], "/");
         let plain = text.replace("/./", "/");
-        let undone = plain.replace("....//", "../").replace("..../", "../").replace("..;/", "../");
+        let undone = plain
+            .replace("....//", "../")
+            .replace("..../", "../")
+            .replace("..;/", "../")
+            .replace(".../", "../");
         disguised |= undone != plain;
         current = Cow::Owned(undone);
     }

@@ -5,7 +5,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// What wakes this kind of understanding.
-pub(in crate::policy::understand) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\byour (?:[a-z]+ ){0,2}(?:instructions|prompts?|rules|guidelines|directives|programming|task|restrictions)\b|\brepeat (?:everything|all)\b|\bapi keys?\b|\bcredentials\b|\bprivate keys?\b|\b(?:conversation|chat) history\b|\bpasswords?\b|\baccess tokens?\b|\bnever (?:tell|inform|mention|notify|reveal)\b|\bwithout any\b|\b(?:act|behave|respond) like\b|\byou have no\b|\bsecretly\b|\bexfiltrate\b";
+pub(in crate::policy::understand) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\byour (?:[a-z]+ ){0,2}(?:instructions|prompts?|rules|guidelines|directives|programming|task|restrictions)\b|\brepeat (?:everything|all)\b|\bapi keys?\b|\bcredentials\b|\bprivate keys?\b|\b(?:conversation|chat) history\b|\bpasswords?\b|\baccess tokens?\b|\bnever (?:tell|inform|mention|notify|reveal)\b|\bwithout any\b|\b(?:act|behave|respond) like\b|\byou have no\b|\b(?:system|admin|developer|priority|safety|root) override|\b(?:ethic|moral|safety|content)\w*[ -](?:guideline|protocol|filter|polic|constraint|restriction|safeguard|guardrail|feature|measure|training|rule|standard|programming|check)|\bnote to \w|\b(?:hidden|secret|system|admin|ai|llm|injected|assistant) (?:instruction|directive|note|command)|\bprompt\b|\b(?-i:DAN|STAN|AIM)\b|\bunethical\b|\bamoral\b|\bguardrails?\b|\bunleashed\b|\bevil\b|\beverything\b|\bfrom the (?:beginning|start)\b|\ball text\b|\bcall (?:this|the)\b|\bjailbroken\b|\bwithout (?:[a-z]+ )?(?:restriction|filter|censorship|guardrail|morality)|\brole of\b|\b(?:no|absolutely no|no content) (?:[a-z]+ )?restrictions\b|\bsecretly\b|\bexfiltrate\b";
 
 /// Ways to say one thing.
 pub(super) struct Sayings {
@@ -61,6 +61,101 @@ pub(super) static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
             PromptOverride,
             false,
             r"\b(?:ignora|olvida|ignorez|oubliez|ignoriere?|vergiss|abaikan|lupakan|ignorar|esqueca|dimentica) (?:[a-z]+ ){0,3}?(?:instrucciones|instructions|anweisungen|instruksi|perintah|instrucoes|istruzioni|vorgaben|ordenes|consignes|indicaciones)",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"(?:^|[.!?;:,\n\[\](){}>\x22'*-] ?|\band |\bplease |\bnow |\bjust |\bmust )(?:ignore|disregard|forget|bypass|override|abandon) (?:all |any |every |the |your |my |these |those |those |this |of )*(?:system |safety |core |internal )?(?:instructions?|directives?|prompts?)(?:[.,;:!?]| ?$|\n| and | you | then | but | to (?:the )?contrary| i | from )",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:ignore|disregard|forget|bypass|override|disable|deactivate|suspend|drop|violate|turn off|switch off|remove|circumvent|without)(?:ed|s|ing)? (?:all |any |every |the |your |my |its |those |of |current |existing |built-in |internal ){0,4}(?:ethics?|ethical|moral|safety|content|alignment|openai|anthropic|harm)(?: and (?:ethical|moral|safety|legal|content))?[ -](?:guidelines?|protocols?|filters?|filtering|polic(?:y|ies)|constraints?|restrictions?|safeguards?|guardrails?|features?|measures?|checks?|training|rules|standards|norms|considerations?|limitations?|programming|mechanisms?|systems?)\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:safety|ethical|content|moral) (?:guidelines?|protocols?|filters?|polic(?:y|ies)|restrictions?|safeguards?|guardrails?|features?|measures?|training|rules|checks) (?:(?:has|have|had|is|are|was|were|will|being|been|all|now|temporarily|completely|permanently|fully|hereby) ){1,4}(?:suspended|disabled|removed|lifted|deactivated|off|turned off|bypassed|void|ignored|waived|never)\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"(?:^|[\n.!?:*#>(\[{<\x22'-] ?)(?:system|admin|administrator|developer|priority|safety|instruction|emergency|root) override\b ?[:\]!.*>-]",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:ignore|disregard|forget) (?:all |any |the |your |about )?(?:ethics|morals|morality|safety|legality|your (?:training|programming|purpose|identity|role))\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\bforget (?:everything|all|anything)\b ?[,.;:!-]+ ?(?:and |now |then )?(?:you|act|from now|instead|your|be |become|i am|tell|give|show|do |print|write|start)\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:ignore|disregard|forget) (?:all |the |any |your |my |our |these |of )*(?:previous|prior|above|preceding|earlier) (?:conversations?|chats?|messages? and|context|inputs?|statements?|dialogue)\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"(?:^|[\n.!?*#>(\[{<\x22'-] ?)(?:important|priority|urgent|critical|hidden|secret|new|updated)(?: (?:new|system|admin|administrator|ai|model|assistant|agent|editor|security))+ (?:instructions?|notes?|notices?|directives?|commands?|prompts?)\b ?(?:[:*\]!-]|from )",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:hidden|secret|new|injected) (?:instructions?|directives?|prompt)\b ?: ?\S|\b(?:admin|administrator|system|developer|ai|llm|assistant) (?:note|instructions?|command|directive|message) ?: ?[^\n]{0,120}?\b(?:output|reveal|ignore|disregard|send|include|execute|call|forward|append|override|recommend|replace|report|do not|must)\b|\bnote to (?:the )?(?:[a-z]+ )?(?:ai|assistant|llm|model|agent|chatbot)s?\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:your|the) (?:instructions?|rules|guidelines|programming|directives?|system prompt) (?:have|has|were|was) been (?:updated|changed|replaced|overridden|removed|lifted|reset|modified)\b|\b(?:this is|here is|here are|these are) your (?:new|updated|real) (?:system )?(?:prompt|instructions?|rules|role|task|objective)\b|\b(?:end|start|beginning) of (?:the )?(?:system )?prompt\b ?[.:!\]]",
+        ),
+        sayings(
+            PromptRole,
+            false,
+            r"\b(?:jailbreak|jailbroken|unrestricted|unfiltered|uncensored|god|dan|developer|sudo|evil)(?: [a-z]+)? mode\b ?['\x22]? ?(?:is |now |has been )*(?:active|activated|enabled|engaged|on\b|unlocked|confirmed)|\b(?:in|into|to|enter|enable|activate|using|with) (?:an? |the |your |full )?['\x22]?(?:unrestricted|unfiltered|uncensored|jailbreak|dan|god|evil|developer debug)(?: [a-z]+)? mode\b",
+        ),
+        sayings(
+            PromptRole,
+            false,
+            r"\b(?:role|persona|character|identity|part|mind|perspective|shoes) of (?:an? |the |another )?(?:[a-z-]+,? ){0,3}?(?:uncensored|unrestricted|amoral|unfiltered|evil|unethical|malicious|lawless|jailbroken|(?:ai|al) (?:model|assistant|bot|system)|chatbot|language model|dan\b|hacker)",
+        ),
+        sayings(
+            PromptRole,
+            false,
+            r"\b(?:you are|you're|become|act as|pretend to be|pretend you are|pretend you're|be|known as|called|named|simulate|from now on you are|impersonate|mode|as) ['\x22]?(?-i:DAN|STAN|DUDE|AIM|KEVIN|EvilBot|FreedomGPT|AntiGPT|JailBreak)\b",
+        ),
+        sayings(
+            PromptRole,
+            false,
+            r"\b(?:you are|you're|acts? as|act like|become|roleplay as|role-play as|pretend to be|simulate|simulator of|respond as|assume|play|be)(?: now)? (?:an? |the |my |like )?(?:[a-z0-9_-]+,? (?:and )?){0,4}?(?:unrestricted|unfiltered|uncensored|jailbroken|amoral|unethical|lawless|completely unlimited|evil (?:ai|robot|bot|hacker|assistant)|unleashed|no[- ](?:limits|rules|restrictions))\b",
+        ),
+        sayings(
+            PromptRole,
+            false,
+            r"\b(?:respond|answer|reply|comply|act|operate|behave|output|generate|help|assistant|ai|bot|model|mode|requests?|queries|questions?|everything)\b[^.\n]{0,60}?\b(?:without|with no|with absolutely no|has no|have no|free of|free from|ignoring|no longer bound by) (?:any |all |absolutely |further |its |your |the |of ){0,3}(?:(?:content|ethical|moral|safety|legal|usage|openai'?s?|censorship|ai) )?(?:restrictions?|guardrails?|censorship|ethical (?:programming|filtering|constraints?)|moral(?:ity|s)|filters?|inhibitions)\b",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\b(?:describe|quote|recall|extract|output|print|repeat|reveal|reproduce|paste|show|display|dump|leak|translate|summari[sz]e|encode|spell out|tell me|give me|list|provide|consider|what (?:is|was|are|were)) (?:[a-z0-9,'-]+ ){0,8}?(?:the |your |its |this )(?:[a-z]+ )?(?:complete |full |entire |exact |underlying )?(?:system|original|initial|hidden|internal|secret|developer|pre) ?-?(?:prompt|instructions?)\b",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\b(?:output|print|repeat|show|return|reveal|respond with|reply with|give me|write) (?:me )?(?:the |your )?(?:original|initial|hidden|system|full|own|first)? ?prompts?(?: below| above| verbatim| as| word|[.:!]? ?$)|\b(?:respond|reply|answer) with your (?:full |original |initial |system )*(?:prompt|instructions?)\b",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\b(?:print|show|repeat|output|display|give|tell|reveal|write)\b (?:me |us |out )?(?:everything|all(?: of)?(?: the| your)?(?: text| words| content| messages)?|the (?:text|words|content|entire conversation))(?: [a-z]+){0,3}? (?:above|before|prior to|preceding|from the (?:beginning|start|top)(?: of)?)(?: (?:this|the current|our) (?:line|message|point|sentence|conversation|prompt|chat|session|text)|[.:!]? ?$)",
+        ),
+        sayings(
+            PromptHidden,
+            false,
+            r"\b(?:always|must|should|first|required to)\b[^.\n]{0,60}?\b(?:call|use|invoke|run) (?:this|the [a-z_]+|[a-z_]+) ?(?:tool |function )?(?:first|before)\b(?:.|\n){0,240}?\b(?:conversation|system prompt|context|credentials?|secrets?|api keys?|tokens?|passwords?|user messages|history|file contents?|\.ssh|\.env)\b",
         ),
         sayings(
             PromptRole,
@@ -160,17 +255,17 @@ pub(super) static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
         sayings(
             PromptHidden,
             false,
-            r"\b(?:do not|don't|never|without) (?:tell|mention|inform|telling|mentioning|informing|notify|notifying|alert|alerting|reveal|revealing|disclose|let) (?:this |it |that |about this |anything )?(?:to |about (?:this|it) )?(?:to )?(?:the |any )?(?:user|human|person|operator|owner)s?\b[^\n]{0,200}\b(?:read|send|call|include|pass|access|forward|copy|file|tool|secret|key|password|credential|email|bcc|upload|instructions?)\b",
+            r"\b(?:do not|don't|never|without) (?:tell|mention|inform|telling|mentioning|informing|notify|notifying|alert|alerting|reveal|revealing|disclose|let) (?:this |it |that |about this |anything )?(?:to |about (?:this|it) )?(?:to )?(?:the |any )?(?:user|human|person|operator|owner)s?\b(?:.|\n){0,240}?\b(?:read|send|call|include|pass|access|forward|copy|file|tool|secret|key|password|credential|email|bcc|upload|instructions?)\b",
         ),
         sayings(
             PromptHidden,
             false,
-            r"\b(?:read|send|call|include|pass|access|forward|copy|attach|upload|bcc)\b[^\n]{0,240}\b(?:do not|don't|never|without) (?:tell|mention|inform|telling|mentioning|informing|notify|notifying|alert|alerting|reveal|revealing|disclose|disclosing|let)(?:ing)? (?:this |it |that |about this |anything )?(?:to )?(?:the |any )?(?:user|human|person|operator|owner)s?\b",
+            r"\b(?:read|send|call|include|pass|access|forward|copy|attach|upload|bcc)\b(?:.|\n){0,240}?\b(?:do not|don't|never|without) (?:tell|mention|inform|telling|mentioning|informing|notify|notifying|alert|alerting|reveal|revealing|disclose|disclosing|let)(?:ing)? (?:this |it |that |about this |anything )?(?:to )?(?:the |any )?(?:user|human|person|operator|owner)s?\b",
         ),
         sayings(
             PromptHidden,
             false,
-            r"\b(?:before|whenever|when|prior to) (?:using|calling|invoking|running|you use|you call|executing) (?:this|any|the|other|another) (?:[a-z_]+ )?(?:tool|function)s?\b[^\n]{0,160}\b(?:read|cat|open|fetch|access|load|send)\b[^\n]{0,80}(?:\.ssh|\.env|id_rsa|\.aws|mcp\.json|credentials|/etc/|private key|api key|password|secret|token)",
+            r"\b(?:before|whenever|when|prior to) (?:using|calling|invoking|running|you use|you call|executing) (?:this|any|the|other|another) (?:[a-z_]+ )?(?:tool|function)s?\b(?:.|\n){0,160}?\b(?:read|cat|open|fetch|access|load|send)\b(?:.|\n){0,80}?(?:\.ssh|\.env|id_rsa|\.aws|mcp\.json|credentials|/etc/|private key|api key|password|secret|token)",
         ),
     ]
 });

@@ -325,7 +325,8 @@ impl Judge<'_> {
 }
 
 fn deletes_all(delete: &Delete) -> bool {
-    let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+    // "Delete (Trashcan)" is a label.
+    let FromTable::WithFromKeyword(tables) = &delete.from else { return false };
     // "delete from my calendar": a name and an alias, and nothing else, is language.
     let named = tables.first().is_some_and(|table| match &table.relation {
         sqlparser::ast::TableFactor::Table { name, alias, .. } => {
