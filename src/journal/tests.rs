@@ -534,7 +534,8 @@ fn rows_of_an_earlier_version_stay_and_prove_nothing() {
     let path = dir.path().join("audit.jsonl");
     fs::write(&path, "{\"tool_name\":\"old\"}\n").unwrap();
     write(&mut journal(options(&path)), &["new"]).unwrap();
-    let report = evidence::Evidence::open(std::slice::from_ref(&path), None).unwrap().verify(None, None).unwrap();
+    let report =
+        evidence::Evidence::open(std::slice::from_ref(&path), None).unwrap().verify(None, None).unwrap();
     assert_eq!((report.finding, report.rows, report.unchained), (None, 1, 1));
     assert_eq!(tools_in(&path), ["old", "new"]);
 }
