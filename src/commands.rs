@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 pub mod approvals;
+mod audit;
 pub mod check;
 pub mod explain;
 pub mod pdp;
@@ -45,6 +46,9 @@ enum Command {
     Scan(scan::ScanOptions),
     /// Serve the AxonFlow API with the embedded policies, for a fleet of gates
     Pdp(pdp::PdpOptions),
+    /// Read, check and hand on the audit record
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     #[command(hide = true)]
     Guardian,
     #[command(hide = true)]
@@ -74,6 +78,7 @@ impl Arguments {
                 ended(scanned.map(|_| true))
             }
             Some(Command::Pdp(options)) => pdp::run(&options, &mut standard_output()),
+            Some(Command::Audit(command)) => audit::run(&command, &mut standard_output()),
             Some(Command::Guardian) => callgate_actors::guardian::run(io::stdin()),
             Some(Command::SampleServer) => demo::server::serve_sample(io::stdin().lock(), standard_output()),
             Some(Command::DemoService) => {

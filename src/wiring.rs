@@ -33,7 +33,7 @@ use callgate_actors::ports::{Approve, Decide, Redact};
 use callgate_actors::session::Identity;
 use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Our name on the wire; hosts put it before tool names, so it is short.
 const NAME: &str = "callgate";
@@ -243,14 +243,27 @@ fn response_plane(
 
 fn journal(settings: &Settings) -> OpenJournal {
     let options = journal_options(settings);
-    Arc::new(move || Box::new(Journal::open(options.clone())))
+    let journal = OnceLock::new();
+    // A writer that was replaced goes on with the same record: its calls are still under way.
+    Arc::new(move || {
+        let journal: &Journal = journal.get_or_init(|| {
+            let journal = Journal::open(options.clone());
+            journal.recover_beside();
+            journal
+        });
+        Box::new(journal.clone())
+    })
 }
 
 /// What the journal is told.
 pub fn journal_options(settings: &Settings) -> JournalOptions {
     JournalOptions {
         path: settings.audit_log.clone(),
+        state_dir: Some(settings.state_dir.clone()),
         required: settings.audit_required,
+        sync: settings.audit_sync,
+        rotate_bytes: settings.audit_rotate_bytes,
+        rotate_age: settings.audit_rotate_age,
         session_id: settings.identity.session_id.clone(),
         leader_email: settings.identity.leader_email.clone().unwrap_or_default(),
         ai_agent: settings.identity.ai_agent.clone(),

@@ -119,6 +119,8 @@ pub const REDACT_DEADLINE: Duration = Duration::from_secs(30);
 pub const RECORDS_IN_FLIGHT: usize = 2 * REQUESTS_IN_FLIGHT;
 /// Longest time the audit writer may take for one record.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
+/// How long after something was recorded the journal may tidy up: a checkpoint for what came within one minute.
+pub const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// Backends that may be starting at once: enough for a desk, few enough not to starve it.
 pub const STARTS_AT_ONCE: usize = 16;

@@ -86,7 +86,7 @@ impl Running {
         let front = Front::new(out.clone(), redactor.clone());
         let (pdp, pdp_actor) = PdpHandle::new(plan.decide, &plan.threads);
         let approvals = plan.approve.map(|approve| Approvals::new(approve, &plan.threads));
-        let (audit, audit_actor) = AuditHandle::new(plan.journal);
+        let (audit, audit_actor) = AuditHandle::new(plan.journal, &plan.threads);
         let (publish, directory) = watch::channel(Arc::new(Directory::default()));
         let closings = TaskTracker::new();
         let handle = SupervisorHandle::default();

@@ -298,16 +298,45 @@ pub struct Withheld {
 
 /// Keeps the audit record. Owned by one actor, so `&mut self`.
 pub trait Record: Send + 'static {
-    /// Called before a call leaves. `Err` shuts the gate for this call: no record, no call.
-    fn intent(&mut self, call: &Call) -> Result<(), RecordError>;
+    /// Called before a call leaves, with the ending that the call has should nothing more be heard of it (its outcome is
+    /// [`Outcome::Unknown`]). `Err` shuts the gate for this call: no record, no call.
+    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError>;
 
     /// Writes one row per ending, in order. Called with every ending that is waiting. After an error rows that could
     /// not be written are kept and come first once writing works again: none is given twice.
     fn endings(&mut self, endings: &[Ending]) -> Result<(), RecordError>;
 
+    /// When what was written must be on the disk.
+    fn durability(&self) -> Durability {
+        Durability::Unasked
+    }
+
+    /// The work that brings everything written so far to the disk; `None` when there is nothing to do. It blocks for
+    /// milliseconds: the machine runs it on a thread.
+    fn flush(&mut self) -> Option<Flush> {
+        None
+    }
+
+    /// Called some time ([`crate::limits::TIDY_EVERY`]) after something was written: for what is not done for every row.
+    fn tidy(&mut self) {}
+
     /// Makes everything written so far as lasting as it gets; called once at the end.
     fn close(&mut self) -> Result<(), RecordError>;
 }
+
+/// When what was written must be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Before the intent or ending is acknowledged.
+    Before,
+    /// So long after it was acknowledged at the latest.
+    Within(Duration),
+    /// Nobody asks.
+    Unasked,
+}
+
+/// Work that waits for the disk.
+pub type Flush = Box<dyn FnOnce() -> Result<(), RecordError> + Send>;
 
 /// The journal cannot write.
 #[derive(Clone, Debug, thiserror::Error)]

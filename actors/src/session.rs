@@ -90,7 +90,7 @@ impl Session {
                     .map(|range| prefix.slice(range))
                     .filter(|id| envelope::is_id(id));
                 let id = id.or_else(|| leading_id(&prefix)).unwrap_or(Bytes::from_static(b"null"));
-                self.refuse(&refusal(id, message)).await
+                self.refuse(&Refusal { is_call: begins_a_call(&prefix), ..refusal(id, message) }).await
             }
         }
     }
@@ -99,6 +99,9 @@ impl Session {
         let is_known =
             self.machine.front.client().is_some_and(|client| client.protocol_version == BATCH_VERSION);
         if !is_known {
+            for _ in parts.iter().filter(|part| is_call(part)) {
+                self.record_malformed();
+            }
             let message = format!("batches are part of protocol version {BATCH_VERSION} only");
             return self.refuse(&refusal(Bytes::from_static(b"null"), message)).await;
         }
@@ -151,6 +154,8 @@ impl Session {
             "notifications/roots/list_changed" => {
                 self.tell_backends("notifications/roots/list_changed", &params);
             }
+            // Without an id there is nobody to answer to: it is never executed, and it has its row.
+            "tools/call" => self.record_malformed(),
             // A request without an id is a notification, and one of ours: it is never executed.
             _ => tracing::debug!(
                 method = method.escape_debug().to_string(),
@@ -207,7 +212,7 @@ impl Session {
                 let error =
                     ErrorObject::new(INVALID_REQUEST, "the session is not open: send initialize first");
                 if method == "tools/call" {
-                    self.machine.flows.spawn(flow::call::record_malformed(self.machine.clone()));
+                    self.record_malformed();
                 }
                 slot.end(Answer::Error(error.into_bytes()));
             }
@@ -255,6 +260,11 @@ impl Session {
         }
     }
 
+    /// A `tools/call` that cannot be read, or must not be, has its row like any other.
+    fn record_malformed(&self) {
+        self.machine.flows.spawn(flow::call::record_malformed(self.machine.clone()));
+    }
+
     async fn refuse(&self, refusal: &Refusal) -> Result<(), NoClient> {
         if refusal.is_response {
             // Whoever asked the client must not wait for an answer that came and cannot be read.
@@ -266,7 +276,7 @@ impl Session {
             return Ok(());
         }
         if refusal.is_call {
-            self.machine.flows.spawn(flow::call::record_malformed(self.machine.clone()));
+            self.record_malformed();
         }
         self.place().await?.send(refused(refusal));
         Ok(())
@@ -300,6 +310,24 @@ fn refusal(id: Bytes, message: String) -> Refusal {
 
 fn refused(refusal: &Refusal) -> Line {
     Line::error(&refusal.id, ErrorObject::new(refusal.code, &refusal.message).into_bytes())
+}
+
+/// Whether a part of a batch was meant to be a call.
+fn is_call(part: &Result<Message, Refusal>) -> bool {
+    match part {
+        Ok(Message::Request { method, .. } | Message::Notification { method, .. }) => method == "tools/call",
+        Ok(Message::Response { .. }) => false,
+        Err(refusal) => refusal.is_call,
+    }
+}
+
+/// Whether the cut beginning of a message names `tools/call` as its method: before `params` only, since a nested one is
+/// none.
+fn begins_a_call(prefix: &Bytes) -> bool {
+    let before_params = memchr::memmem::find(prefix, b"\"params\"").unwrap_or(prefix.len());
+    let Some(at) = memchr::memmem::find(&prefix[..before_params], b"\"method\"") else { return false };
+    let rest = prefix[at + b"\"method\"".len()..before_params].trim_ascii_start();
+    rest.strip_prefix(b":").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"tools/call\""))
 }
 
 /// The id in the cut beginning of a message: members before `params` only, since a nested one is none.

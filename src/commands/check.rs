@@ -6,14 +6,12 @@ use crate::fault::{EXIT_CHECK, EXIT_OK, Fault};
 use crate::journal::Journal;
 use crate::settings::{self, BackendEntry, Environment, Settings};
 use crate::{log, wiring};
-use callgate_actors::call::{Call, Hints};
 use callgate_actors::directory::{self, Directory, Standing, State};
 use callgate_actors::machine::Running;
-use callgate_actors::ports::Record;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
@@ -67,19 +65,7 @@ fn show_audit(settings: &Settings, out: &mut dyn Write) -> io::Result<bool> {
     if settings.audit_log.is_none() {
         return Ok(true);
     }
-    let mut journal = Journal::open(wiring::journal_options(settings));
-    let nobody: Arc<str> = Arc::from("");
-    let call = Call {
-        number: 0,
-        received_at: SystemTime::now(),
-        backend: nobody.clone(),
-        tool: nobody.clone(),
-        exposed: nobody,
-        arguments: None,
-        meta: None,
-        hints: Hints::default(),
-    };
-    match journal.intent(&call) {
+    match Journal::open(wiring::journal_options(settings)).prove() {
         Ok(()) => Ok(true),
         Err(error) => {
             writeln!(out, "FAILED      {error}\n")?;

@@ -1,21 +1,23 @@
-//! The audit file: whole rows, appended under a lock, by several processes at once.
+//! The audit file: whole rows, chained, appended under a lock, by several processes at once.
 //!
-//! Nothing in it is ever overwritten or cut. Every batch is one write behind the file's end while an advisory lock
-//! is held, so the end is known: a torn line that someone left there (a crash, a full disk) gets its line feed
-//! before our rows. Rows that could not be written wait in memory and are written first when the file works again.
+//! Every batch is one write behind the file's end while the lock of the head file is held. Rows are tied to the chain
+//! at that moment and not before, so that rows of several processes make one chain. Rows that could not be written
+//! wait in memory and are written first when the file works again.
 
+use super::append::Open;
+use super::keys::Keys;
+use super::place::{self, Lock, has_path};
 use callgate_actors::limits::REQUESTS_IN_FLIGHT;
 use callgate_actors::ports::RecordError;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long an append waits for another process's append, which takes microseconds. Waiting stops every call, so
 /// once it was in vain the lock is only tried until it is had again.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-/// Between two tries for the lock: as long as a contended append at first, then growing to the second number.
-const LOCK_PAUSE: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(5));
 /// How often a file that failed is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// Rows that wait for a file that failed: one row of at most 2 KiB for every open request, when calls are refused
@@ -24,15 +26,68 @@ const BACKLOG_BYTES: usize = REQUESTS_IN_FLIGHT * 2 * 1024;
 /// How often the file may be replaced while one batch waits for its lock.
 const REPLACEMENTS: usize = 4;
 
+/// What is done with the audit file besides appending.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Care {
+    /// Where the keys are; `None` signs nothing.
+    pub(super) state_dir: Option<PathBuf>,
+    /// Whether anybody asks what is to be synced.
+    pub(super) sync: bool,
+    /// A file of this length is rotated.
+    pub(super) rotate_bytes: Option<u64>,
+    /// A file whose first row is that old is rotated.
+    pub(super) rotate_age: Option<Duration>,
+}
+
+/// Rows without their links, each with its line feed, and the calls they are of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    pub(super) text: Vec<u8>,
+    pub(super) calls: Vec<u64>,
+}
+
+impl Rows {
+    /// Each row without its line feed.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.text.split_inclusive(|byte| *byte == b'\n').map(|row| &row[..row.len() - 1])
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn extend(&mut self, other: &Rows) {
+        self.text.extend_from_slice(&other.text);
+        self.calls.extend_from_slice(&other.calls);
+    }
+
+    /// Takes the first `count` rows away.
+    fn skip(&mut self, count: usize) {
+        let bytes: usize = self.iter().take(count).map(|row| row.len() + 1).sum();
+        self.text.drain(..bytes);
+        self.calls.drain(..count);
+    }
+}
+
 /// The audit file of one path, open or not.
 pub(super) struct AuditFile {
     path: PathBuf,
+    care: Care,
+    keys: Option<Arc<Keys>>,
     open: Option<Open>,
     failure: Option<Failure>,
-    /// Whole rows that are not in the file yet.
-    backlog: Vec<u8>,
+    /// Rows that are not in the file yet.
+    backlog: Rows,
     /// Rows that found no place in the backlog.
     lost: u64,
+    /// Calls whose rows are in the file, for whoever keeps their intents.
+    pub(super) recorded: Vec<u64>,
+    /// Written to, and not synced since.
+    unsynced: Vec<Arc<File>>,
     /// [`LOCK_PATIENCE`] and [`RETRY_EVERY`] but in tests.
     pub(super) lock_patience: Duration,
     pub(super) retry_every: Duration,
@@ -46,17 +101,21 @@ struct Failure {
 impl AuditFile {
     /// Opens the file, creates it (mode 0600) and its directories (0755). A failure is remembered and told by
     /// [`Self::prove`].
-    pub(super) fn open(path: PathBuf) -> Self {
+    pub(super) fn open(path: PathBuf, care: Care) -> Self {
         let mut file = Self {
             path,
+            care,
+            keys: None,
             open: None,
             failure: None,
-            backlog: Vec::new(),
+            backlog: Rows::default(),
             lost: 0,
+            recorded: Vec::new(),
+            unsynced: Vec::new(),
             lock_patience: LOCK_PATIENCE,
             retry_every: RETRY_EVERY,
         };
-        match Open::at(&file.path) {
+        match file.open_now() {
             Ok(open) => file.open = Some(open),
             Err(error) => {
                 file.fail(&error);
@@ -65,41 +124,97 @@ impl AuditFile {
         file
     }
 
-    /// Whether rows can be written: the last write succeeded, or a new try does.
-    pub(super) fn prove(&mut self) -> Result<(), RecordError> {
-        if self.failure.is_none() { Ok(()) } else { self.retry() }
+    /// The keys of this installation, once they could be read.
+    pub(super) fn keys(&self) -> Option<&Keys> {
+        self.keys.as_deref()
     }
 
-    /// Appends whole rows, each with its line feed. On an error the rows are kept for later: do not append them
-    /// again.
-    pub(super) fn append(&mut self, rows: &[u8]) -> Result<(), RecordError> {
+    /// The place of the record; `None` while it is closed, and for a device, which has none.
+    pub(super) fn place(&self) -> Option<&place::Place> {
+        self.open.as_ref().filter(|open| open.chain.is_some()).map(|open| &open.place)
+    }
+
+    /// The number of the last row that is known here; others may have written more.
+    pub(super) fn known_seq(&self) -> u64 {
+        self.open.as_ref().and_then(|open| open.chain.as_ref()).map_or(0, |chain| chain.head.seq)
+    }
+
+    /// Whether rows can be written: the last write succeeded, or a new try does.
+    pub(super) fn prove(&mut self) -> Result<(), RecordError> {
+        if self.failure.is_none() && self.open.is_some() { Ok(()) } else { self.retry() }
+    }
+
+    /// Appends rows. On an error they are kept for later: do not append them again. The rows as they stand in the
+    /// file now are given to `show`, and those that wait as they are.
+    pub(super) fn append(&mut self, rows: &Rows, show: &mut dyn FnMut(&[u8])) -> Result<(), RecordError> {
         if self.failure.is_some() {
+            rows.iter().for_each(show);
             self.keep(rows);
             return self.retry();
         }
-        self.write(rows, self.lock_patience).map_err(|stop| {
-            self.keep(&rows[stop.whole..]);
+        self.write(rows, self.lock_patience, show).map_err(|stop| {
+            let mut left = rows.clone();
+            left.skip(stop.whole);
+            left.iter().for_each(show);
+            self.keep(&left);
             self.fail(&stop.error)
         })
     }
 
-    /// Writes what is left and waits until the disk has it.
+    /// Signs the chain's end if rows came since it was signed last.
+    pub(super) fn mark(&mut self) -> Result<(), RecordError> {
+        self.sign(super::checkpoint::Kind::Mark)
+    }
+
+    /// Writes what is left and signs the chain's end. What is written may still have to be synced.
     pub(super) fn close(&mut self) -> Result<(), RecordError> {
         if let Some(failure) = &mut self.failure {
             failure.tried = Instant::now().checked_sub(self.retry_every).unwrap_or(failure.tried);
             self.retry()?;
         }
-        let Some(open) = &self.open else { return Ok(()) };
-        let synced =
-            open.file.metadata().and_then(|meta| if meta.is_file() { open.file.sync_all() } else { Ok(()) });
-        synced.map_err(|error| describe(&self.path, &error))
+        self.sign(super::checkpoint::Kind::Close)
     }
 
-    fn keep(&mut self, rows: &[u8]) {
-        if self.backlog.len() + rows.len() <= BACKLOG_BYTES {
-            self.backlog.extend_from_slice(rows);
+    /// Looks for everything anew before the next row: what was open is not where it belongs any more.
+    pub(super) fn reopen(&mut self) {
+        self.open = None;
+    }
+
+    /// The files that were written to since they were asked for last.
+    pub(super) fn take_unsynced(&mut self) -> Vec<Arc<File>> {
+        std::mem::take(&mut self.unsynced)
+    }
+
+    /// An error that is told as one of this file's.
+    pub(super) fn describe(&self, error: &io::Error) -> RecordError {
+        describe(&self.path, error)
+    }
+
+    /// Shuts the file for `error`; it is tried again in a while.
+    pub(super) fn fail(&mut self, error: &io::Error) -> RecordError {
+        let error = describe(&self.path, error);
+        if self.failure.is_none() {
+            tracing::error!("{error}");
+        }
+        self.open = None;
+        self.failure = Some(Failure { error: error.clone(), tried: Instant::now() });
+        error
+    }
+
+    fn sign(&mut self, kind: super::checkpoint::Kind) -> Result<(), RecordError> {
+        let (Some(open), Some(keys)) = (&mut self.open, &self.keys) else { return Ok(()) };
+        let Some(lock) = open.chain.as_ref().map(|chain| Lock::of(&chain.file, self.lock_patience)) else {
+            return Ok(());
+        };
+        let signed = lock.and_then(|_lock| open.sign(kind, keys));
+        signed.map_err(|error| describe(&self.path, &error))
+    }
+
+    fn keep(&mut self, rows: &Rows) {
+        if self.backlog.text.len() + rows.text.len() <= BACKLOG_BYTES {
+            self.backlog.extend(rows);
         } else {
-            self.lost += memchr::memchr_iter(b'\n', rows).count() as u64;
+            self.lost += rows.calls.len() as u64;
         }
     }
 
@@ -110,44 +225,68 @@ impl AuditFile {
         {
             return Err(failure.error.clone());
         }
-        let backlog = std::mem::take(&mut self.backlog);
-        if let Err(stop) = self.write(&backlog, Duration::ZERO) {
-            self.backlog = backlog[stop.whole..].to_vec();
+        let mut backlog = std::mem::take(&mut self.backlog);
+        if let Err(stop) = self.write(&backlog, Duration::ZERO, &mut |_| ()) {
+            backlog.skip(stop.whole);
+            self.backlog = backlog;
             return Err(self.fail(&stop.error));
         }
-        self.failure = None;
-        tracing::info!(path = ?self.path, lost_rows = self.lost, "the audit file works again");
+        if self.failure.take().is_some() {
+            tracing::info!(path = ?self.path, lost_rows = self.lost, "the audit file works again");
+        }
         self.lost = 0;
         Ok(())
     }
 
-    fn fail(&mut self, error: &io::Error) -> RecordError {
-        let error = describe(&self.path, error);
-        if self.failure.is_none() {
-            tracing::error!("{error}");
+    fn open_now(&mut self) -> io::Result<Open> {
+        if let (None, Some(state_dir)) = (&self.keys, &self.care.state_dir) {
+            let keys = Keys::open(state_dir).map_err(|error| {
+                let path = Keys::path(state_dir);
+                io::Error::new(error.kind(), format!("its signing key {path:?}: {error}"))
+            })?;
+            self.keys = Some(Arc::new(keys));
         }
-        self.failure = Some(Failure { error: error.clone(), tried: Instant::now() });
-        error
+        let open = Open::at(&self.path)?;
+        if self.care.sync {
+            // The names of new files must survive, too.
+            let folders = [open.place.audit.parent(), Some(open.place.folder.as_path())];
+            self.unsynced.extend(folders.into_iter().flatten().filter_map(place::open_folder));
+        }
+        Ok(open)
     }
 
     /// Appends to the file that has the path now. After an error the file is closed.
-    fn write(&mut self, rows: &[u8], patience: Duration) -> Result<(), Stop> {
+    fn write(&mut self, rows: &Rows, patience: Duration, show: &mut dyn FnMut(&[u8])) -> Result<(), Stop> {
         for _ in 0..REPLACEMENTS {
             let mut open = match self.open.take() {
                 Some(open) => open,
-                None => Open::at(&self.path)?,
+                None => self.open_now()?,
             };
-            let lock = Lock::of(&open.file, patience)?;
-            let meta = open.file.metadata()?;
+            let lock = Lock::of(open.lock_file(), patience)?;
+            let meta = open.audit.metadata()?;
             // Asked for every batch: it costs about 1 µs, and a row in a file that logrotate has moved away, or
             // that somebody removed, is a row that nobody finds.
-            if !has_path(&meta, &self.path) {
+            if !has_path(&meta, &open.place.audit) {
                 continue;
             }
-            let end = append(&open.file, &meta, open.end, rows)?;
+            if rows.is_empty() {
+                self.open = Some(open);
+                return Ok(());
+            }
+            let written = open.append(meta.len(), rows, self.keys.as_deref(), show);
+            let whole = match &written {
+                Ok(()) => rows.calls.len(),
+                Err(stop) => stop.whole,
+            };
+            self.recorded.extend_from_slice(&rows.calls[..whole]);
+            if self.care.sync && !self.unsynced.iter().any(|file| Arc::ptr_eq(file, &open.audit)) {
+                self.unsynced.push(open.audit.clone());
+            }
+            written?;
+            if !open.rotate(&self.care) {
+                self.open = Some(open);
+            }
             drop(lock);
-            open.end = end;
-            self.open = Some(open);
             return Ok(());
         }
         Err(io::Error::new(ErrorKind::ResourceBusy, "it is replaced over and over").into())
@@ -155,10 +294,11 @@ impl AuditFile {
 }
 
 /// Where a write stopped.
-struct Stop {
-    /// Bytes of the rows that are in the file as whole rows.
-    whole: usize,
-    error: io::Error,
+#[derive(Debug)]
+pub(super) struct Stop {
+    /// How many rows are in the file.
+    pub(super) whole: usize,
+    pub(super) error: io::Error,
 }
 
 impl From<io::Error> for Stop {
@@ -167,119 +307,9 @@ impl From<io::Error> for Stop {
     }
 }
 
-struct Open {
-    file: File,
-    /// The length after our last write: as long as the file has it, it ends with our own line feed.
-    end: Option<u64>,
-}
-
-impl Open {
-    fn at(path: &Path) -> io::Result<Self> {
-        if fs::metadata(path).is_ok_and(|meta| !may_be_opened(&meta)) {
-            // A pipe would block every call as soon as its reader pauses.
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is neither a file nor a device"));
-        }
-        let mut options = OpenOptions::new();
-        // `read` is for looking at the last byte, and Windows locks no file that is open for appending only.
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = match (options.open(path), path.parent()) {
-            (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
-                create_directories(parent)?;
-                options.open(path)?
-            }
-            (opened, _) => opened?,
-        };
-        Ok(Self { file, end: None })
-    }
-}
-
-/// Appends `rows` in one write; the caller has the lock and just asked for `meta`. The new length of the file.
-fn append(file: &File, meta: &Metadata, known_end: Option<u64>, rows: &[u8]) -> Result<Option<u64>, Stop> {
-    let len = meta.len();
-    if rows.is_empty() {
-        return Ok(known_end);
-    }
-    let torn = meta.is_file() && len > 0 && known_end != Some(len) && last_byte(file, len)? != b'\n';
-    let mended;
-    let bytes = if torn {
-        tracing::warn!(bytes = len, "the last line of the audit file is torn; a new line is begun behind it");
-        mended = [b"\n", rows].concat();
-        &mended
-    } else {
-        rows
-    };
-    match write_counted(file, bytes) {
-        (_, Ok(())) => Ok(Some(len + bytes.len() as u64)),
-        (written, Err(error)) => {
-            let of_rows = written.saturating_sub(usize::from(torn));
-            Err(Stop { whole: whole_rows(rows, of_rows), error })
-        }
-    }
-}
-
-/// Writes all of `bytes`; how many were written in any case.
-fn write_counted(mut file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write(&bytes[written..]) {
-            Ok(0) => return (written, Err(ErrorKind::WriteZero.into())),
-            Ok(more) => written += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return (written, Err(error)),
-        }
-    }
-    (written, Ok(()))
-}
-
-/// How much of `rows` is whole after `written` bytes. A row that lacks only its line feed is whole: the next append
-/// finds it torn and begins a new line.
-pub(super) fn whole_rows(rows: &[u8], written: usize) -> usize {
-    if written > 0 && rows[written] == b'\n' {
-        return written + 1;
-    }
-    memchr::memrchr(b'\n', &rows[..written]).map_or(0, |at| at + 1)
-}
-
-/// The advisory lock of the file; let go when dropped.
-struct Lock<'a>(Option<&'a File>);
-
-impl<'a> Lock<'a> {
-    fn of(file: &'a File, patience: Duration) -> io::Result<Self> {
-        let give_up = Instant::now() + patience;
-        let (mut pause, longest) = LOCK_PAUSE;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(Some(file))),
-                // Some network filesystems and devices know no locks; appends of one process are whole still.
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                    return Ok(Self(None));
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if Instant::now() >= give_up => {
-                    return Err(io::Error::new(ErrorKind::WouldBlock, "another process keeps it locked"));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    std::thread::sleep(pause);
-                    pause = longest.min(pause * 2);
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Lock<'_> {
-    fn drop(&mut self) {
-        if let Some(file) = self.0 {
-            // Closing the file would let go as well; there is nothing else to do.
-            let _ = file.unlock();
-        }
-    }
-}
-
-fn describe(path: &Path, error: &io::Error) -> RecordError {
+pub(super) fn describe(path: &Path, error: &io::Error) -> RecordError {
     let way_out = match error.kind() {
+        ErrorKind::InvalidData => "see CALLGATE_STATE_DIR for the folder it is in",
         ErrorKind::NotFound
         | ErrorKind::PermissionDenied
         | ErrorKind::ReadOnlyFilesystem
@@ -293,50 +323,4 @@ fn describe(path: &Path, error: &io::Error) -> RecordError {
         _ => "check the disk or set AXONFLOW_AUDIT_LOG to another file",
     };
     RecordError(format!("audit file {path:?}: {error}; {way_out}"))
-}
-
-fn create_directories(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-    builder.create(path)
-}
-
-/// Whether the file with this path is the one that `open` tells of.
-fn has_path(open: &Metadata, path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|named| identity(&named) == identity(open))
-}
-
-#[cfg(unix)]
-fn identity(meta: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    (meta.dev(), meta.ino())
-}
-
-/// Windows keeps its file numbers from safe code. Under the lock the length tells a file from its successor, which
-/// may inherit the time of creation.
-#[cfg(not(unix))]
-fn identity(meta: &Metadata) -> (Option<std::time::SystemTime>, u64) {
-    (meta.created().ok(), meta.len())
-}
-
-#[cfg(unix)]
-fn may_be_opened(meta: &Metadata) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    meta.is_file() || meta.is_dir() || meta.file_type().is_char_device()
-}
-
-#[cfg(not(unix))]
-fn may_be_opened(_meta: &Metadata) -> bool {
-    true
-}
-
-fn last_byte(file: &File, len: u64) -> io::Result<u8> {
-    let mut byte = [0];
-    #[cfg(unix)]
-    std::os::unix::fs::FileExt::read_exact_at(file, &mut byte, len - 1)?;
-    #[cfg(windows)]
-    std::os::windows::fs::FileExt::seek_read(file, &mut byte, len - 1)?;
-    Ok(byte[0])
 }

@@ -1,11 +1,14 @@
 //! The text of an audit row: the AxonFlow contract, section 7.1, field by field in its order.
 
 use super::JournalOptions;
+use super::hmac::HmacKey;
+use super::keys::hex;
 use super::records::record_count;
-use crate::canonical::{parameters_hash, push_go_string};
+use crate::canonical::{go_json, hex_sha256, push_go_string};
 use crate::log::is_dangerous;
 use callgate_actors::ports::{AuditVerdict, Decision, Ending, Outcome};
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -14,8 +17,10 @@ use std::io::Write;
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
 /// says what was decided; `approval_id` where a person was asked; `redactions`, how many values of each type were masked,
 /// and `redacted_fields`, at which JSON paths; `scoped`, how many of each type a setting spared; `response_policies`, who
-/// spoke about the answer.
-pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending) {
+/// spoke about the answer; `parameters_hmac`, which nobody without our key can guess arguments with; and `call_id`, which
+/// no two calls share.
+pub(super) fn push(out: &mut Vec<u8>, author: &Author<'_>, ending: &Ending) {
+    let Author { options, run, digests } = author;
     let call = &ending.call;
     let malformed = call.tool.is_empty();
     let decision = ending.decision.as_deref();
@@ -29,7 +34,7 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
     if !malformed && !call.backend.is_empty() {
         row.text("server", &call.backend);
     }
-    row.text("parameters_hash", &digest(ending, malformed));
+    row.text("parameters_hash", if malformed { "" } else { &digests.hash });
     row.number("response_record_count", if malformed { 0 } else { record_count(&ending.result) });
     row.number("duration_ms", if malformed { 0 } else { ending.duration.as_millis() });
     row.text("decision_id", decision.map_or("", |decision| &decision.decision_id));
@@ -57,19 +62,52 @@ pub(super) fn push(out: &mut Vec<u8>, options: &JournalOptions, ending: &Ending)
         let spoke = findings.matched.iter().map(|spoke| format!("{}:{}", spoke.action, spoke.policy_id));
         row.list("response_policies", &spoke.collect::<Vec<_>>());
     }
+    if !malformed && !digests.hmac.is_empty() {
+        row.text("parameters_hmac", &digests.hmac);
+    }
+    row.text("call_id", &format!("{run}-{}", call.number));
     row.out.push(b'}');
 }
 
-/// A row as a line of the log. The row escapes the controls below 0x20 only; what else could drive a terminal is
-/// escaped too, so that the text differs and the JSON value does not.
-pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
-    const HEAD: &[u8] = b"AUDIT ";
-    let mut line = Vec::with_capacity(HEAD.len() + row.len() + 1);
-    line.extend_from_slice(HEAD);
-    if row.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        line.extend_from_slice(row);
-        return line;
+/// Who writes a row.
+pub(super) struct Author<'a> {
+    pub(super) options: &'a JournalOptions,
+    /// Names this process among all that ever used the audit file.
+    pub(super) run: &'a str,
+    /// The digests of this call's arguments.
+    pub(super) digests: &'a Digests,
+}
+
+/// The digests of a call's arguments, made once for its intent and its row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Digests {
+    /// `parameters_hash`
+    hash: String,
+    /// `parameters_hmac`: HMAC-SHA-256 over the same canonical text; empty without a key.
+    hmac: String,
+}
+
+impl Digests {
+    /// Arguments without a canonical text are refused before a call is made; should some get here they have no
+    /// digest.
+    pub(super) fn of(arguments: Option<&[u8]>, key: Option<&HmacKey>) -> Self {
+        let Ok(text) = go_json(arguments) else { return Self::default() };
+        Self { hash: hex_sha256(&text), hmac: key.map_or_else(String::new, |key| hex(&key.sign(&text))) }
     }
+}
+
+/// A row as a line of the log.
+pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
+    [b"AUDIT ", &*harmless(row)].concat()
+}
+
+/// A row that drives no terminal. The row escapes the controls below 0x20 only; what else could do harm is escaped too,
+/// so that the text differs and the JSON value does not.
+pub fn harmless(row: &[u8]) -> Cow<'_, [u8]> {
+    if row.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        return Cow::Borrowed(row);
+    }
+    let mut line = Vec::with_capacity(row.len() + 16);
     for character in String::from_utf8_lossy(row).chars() {
         if is_dangerous(character) {
             // Writing to a vector cannot fail; no such character is outside the basic plane.
@@ -78,20 +116,12 @@ pub(super) fn for_a_person(row: &[u8]) -> Vec<u8> {
             line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
-    line
+    Cow::Owned(line)
 }
 
 /// RFC 3339 in UTC with as many digits of the second as there are.
 fn timestamp(ending: &Ending) -> String {
     Timestamp::try_from(ending.ended_at).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
-}
-
-/// Arguments without a canonical text are refused before a call is made; should some get here they have no digest.
-fn digest(ending: &Ending, malformed: bool) -> String {
-    if malformed {
-        return String::new();
-    }
-    parameters_hash(ending.call.arguments.as_deref()).unwrap_or_default()
 }
 
 fn policies(decision: Option<&Decision>) -> &[String] {

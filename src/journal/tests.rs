@@ -2,20 +2,25 @@
 
 use super::*;
 use bytes::Bytes;
-use callgate_actors::call::Hints;
+use callgate_actors::call::{Call, Hints};
 use callgate_actors::ports::{AuditVerdict, Decision, Findings, Outcome, Verdict};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-fn options(path: &Path) -> JournalOptions {
+pub(super) fn options(path: &Path) -> JournalOptions {
     JournalOptions {
         path: Some(path.to_owned()),
+        state_dir: path.parent().map(|parent| parent.join("state")),
         required: true,
+        sync: Sync::Off,
+        rotate_bytes: None,
+        rotate_age: None,
         session_id: "session-1".into(),
         leader_email: "lead@example.com".into(),
         ai_agent: "claude-desktop".into(),
@@ -25,12 +30,16 @@ fn options(path: &Path) -> JournalOptions {
 
 /// A journal that gives up on a lock and tries a broken file again at once, so that no test waits.
 fn journal(options: JournalOptions) -> Journal {
-    let mut journal = Journal::with_log(options, None);
-    if let Some(file) = &mut journal.file {
+    let journal = Journal::with_log(options, None);
+    if let Some(file) = &mut journal.core().file {
         file.lock_patience = Duration::ZERO;
         file.retry_every = Duration::ZERO;
     }
     journal
+}
+
+fn retry_every(journal: &Journal, pause: Duration) {
+    journal.core().file.as_mut().unwrap().retry_every = pause;
 }
 
 fn call(tool: &str) -> Call {
@@ -46,7 +55,7 @@ fn call(tool: &str) -> Call {
     }
 }
 
-fn ending(tool: &str) -> Ending {
+pub(super) fn ending(tool: &str) -> Ending {
     Ending {
         call: Arc::new(call(tool)),
         ended_at: SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_120_000_000),
@@ -68,7 +77,9 @@ fn ending(tool: &str) -> Ending {
 
 fn row_of(ending: &Ending) -> String {
     let mut row = Vec::new();
-    row::push(&mut row, &options(Path::new("unused")), ending);
+    let digests = Digests::of(ending.call.arguments.as_deref(), None);
+    let author = Author { options: &options(Path::new("unused")), run: "run", digests: &digests };
+    row::push(&mut row, &author, ending);
     String::from_utf8(row).unwrap()
 }
 
@@ -79,8 +90,17 @@ fn tools_in(path: &Path) -> Vec<String> {
     text.lines().map(|line| tool(line).unwrap_or_else(|| line.to_owned())).collect()
 }
 
+fn rows_in(path: &Path) -> Vec<Value> {
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 fn write(journal: &mut Journal, tools: &[&str]) -> Result<(), RecordError> {
-    journal.endings(&tools.iter().map(|tool| ending(tool)).collect::<Vec<_>>())
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let numbered = |tool: &&str| {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ending { call: Arc::new(Call { number, ..call(tool) }), ..ending(tool) }
+    };
+    journal.endings(&tools.iter().map(numbered).collect::<Vec<_>>())
 }
 
 #[test]
@@ -94,7 +114,7 @@ fn the_row_has_the_contracts_fields_in_its_order_and_ours_behind() {
             r#""response_record_count":3,"duration_ms":12,"decision_id":"dec-1","verdict":"allow","#,
             r#""evaluated_policies":["p1","\u003cp2\u003e"],"trace_id":"0123456789abcdef0123456789abcdef","#,
             r#""ai_agent":"claude-desktop","gateway_id":"gateway-1","redaction_count":3,"#,
-            r#""outcome":"ok","redactions":{"email":2,"iban":1}}"#
+            r#""outcome":"ok","redactions":{"email":2,"iban":1},"call_id":"run-1"}"#
         )
     );
 }
@@ -185,14 +205,14 @@ fn without_a_file_stderr_is_the_record() {
     let log = Lines::to(sink.clone());
     let stderr_only = JournalOptions { path: None, ..options(Path::new("unused")) };
     let mut journal = Journal::with_log(stderr_only.clone(), Some(log.clone()));
-    journal.intent(&call("t")).unwrap();
+    journal.intent(&ending("t")).unwrap();
     write(&mut journal, &["a", "b"]).unwrap();
     journal.close().unwrap();
     assert!(log.flush(Instant::now() + Duration::from_secs(20)));
     assert_eq!(String::from_utf8(sink.0.lock().unwrap().clone()).unwrap().matches("AUDIT {").count(), 2);
 
     let mut journal = Journal::with_log(stderr_only, None);
-    let refusal = journal.intent(&call("t")).unwrap_err().to_string();
+    let refusal = journal.intent(&ending("t")).unwrap_err().to_string();
     assert!(refusal.contains("AXONFLOW_AUDIT_LOG"), "{refusal}");
     write(&mut journal, &["lost"]).unwrap_err();
 }
@@ -226,7 +246,7 @@ fn w53_no_record_no_call_when_required() {
     let path = blocker.join("audit.jsonl");
 
     let mut strict = journal(options(&path));
-    let refusal = strict.intent(&call("t")).unwrap_err().to_string();
+    let refusal = strict.intent(&ending("t")).unwrap_err().to_string();
     assert!(refusal.starts_with("audit file ") && refusal.contains("audit.jsonl"), "{refusal}");
     assert!(
         refusal.ends_with("set AXONFLOW_AUDIT_LOG to a file that this user may create and write"),
@@ -234,11 +254,11 @@ fn w53_no_record_no_call_when_required() {
     );
 
     let mut lenient = journal(JournalOptions { required: false, ..options(&path) });
-    lenient.intent(&call("t")).unwrap();
+    lenient.intent(&ending("t")).unwrap();
     write(&mut lenient, &["kept"]).unwrap();
 
     fs::remove_file(&blocker).unwrap();
-    strict.intent(&call("t")).unwrap();
+    strict.intent(&ending("t")).unwrap();
     lenient.close().unwrap();
     assert_eq!(tools_in(&path), ["kept"], "the row came in late");
 }
@@ -249,12 +269,12 @@ fn a_broken_file_is_not_tried_at_every_call() {
     let blocker = dir.path().join("blocker");
     fs::write(&blocker, "").unwrap();
     let mut journal = journal(options(&blocker.join("audit.jsonl")));
-    journal.file.as_mut().unwrap().retry_every = Duration::from_secs(3600);
-    journal.intent(&call("t")).unwrap_err();
+    retry_every(&journal, Duration::from_secs(3600));
+    journal.intent(&ending("t")).unwrap_err();
     fs::remove_file(&blocker).unwrap();
-    journal.intent(&call("t")).unwrap_err();
-    journal.file.as_mut().unwrap().retry_every = Duration::ZERO;
-    journal.intent(&call("t")).unwrap();
+    journal.intent(&ending("t")).unwrap_err();
+    retry_every(&journal, Duration::ZERO);
+    journal.intent(&ending("t")).unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -264,15 +284,15 @@ fn w53_a_full_disk_shuts_the_gate_until_the_rows_are_written() {
     let path = dir.path().join("audit.jsonl");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let mut journal = journal(options(&path));
-    journal.intent(&call("t")).unwrap();
+    journal.intent(&ending("t")).unwrap();
     let refusal = write(&mut journal, &["first"]).unwrap_err().to_string();
     assert!(refusal.contains("No space left") && refusal.contains("free space"), "{refusal}");
-    journal.intent(&call("t")).unwrap_err();
+    journal.intent(&ending("t")).unwrap_err();
     write(&mut journal, &["second"]).unwrap_err();
     journal.close().unwrap_err();
 
     fs::remove_file(&path).unwrap();
-    journal.intent(&call("t")).unwrap();
+    journal.intent(&ending("t")).unwrap();
     write(&mut journal, &["third"]).unwrap();
     assert_eq!(tools_in(&path), ["first", "second", "third"]);
 }
@@ -284,7 +304,7 @@ fn the_backlog_of_a_broken_file_is_bounded() {
     let path = dir.path().join("audit.jsonl");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let mut journal = journal(JournalOptions { required: false, ..options(&path) });
-    journal.file.as_mut().unwrap().retry_every = Duration::from_secs(3600);
+    retry_every(&journal, Duration::from_secs(3600));
     for _ in 0..6_000 {
         write(&mut journal, &["t"]).unwrap();
     }
@@ -295,25 +315,46 @@ fn the_backlog_of_a_broken_file_is_bounded() {
 }
 
 #[test]
-fn a_torn_last_line_is_left_alone_and_ours_stands_alone() {
+fn a_torn_last_line_is_kept_aside_and_told_in_the_next_row() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.jsonl");
     fs::write(&path, "{\"tool_name\":\"whole\"}\n{\"tool_na").unwrap();
     let mut journal = journal(options(&path));
     write(&mut journal, &["ours"]).unwrap();
     write(&mut journal, &["more"]).unwrap();
-    assert_eq!(tools_in(&path), ["whole", "{\"tool_na", "ours", "more"]);
+    assert_eq!(tools_in(&path), ["whole", "ours", "more"]);
+    let rows = rows_in(&path);
+    assert_eq!(rows[1]["torn"]["bytes"], 9);
+    assert_eq!(rows[1]["torn"]["sha256"], crate::canonical::hex_sha256(b"{\"tool_na"));
+    assert!(rows[2].get("torn").is_none());
+    let aside: Vec<_> = fs::read_dir(place::Place::of(&path).torn()).unwrap().flatten().collect();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(fs::read(aside[0].path()).unwrap(), b"{\"tool_na");
 }
 
 #[test]
-fn a_line_that_another_process_tore_meanwhile_is_mended_too() {
+fn a_line_that_another_process_tore_meanwhile_is_kept_aside_too() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.jsonl");
     let mut journal = journal(options(&path));
     write(&mut journal, &["one"]).unwrap();
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"half").unwrap();
     write(&mut journal, &["two"]).unwrap();
-    assert_eq!(tools_in(&path), ["one", "{\"half", "two"]);
+    assert_eq!(tools_in(&path), ["one", "two"]);
+    assert_eq!(rows_in(&path)[1]["torn"]["bytes"], 6);
+}
+
+#[test]
+fn a_row_that_lacks_only_its_line_feed_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let mut journal = journal(options(&path));
+    write(&mut journal, &["one"]).unwrap();
+    let len = fs::metadata(&path).unwrap().len();
+    File::options().write(true).open(&path).unwrap().set_len(len - 1).unwrap();
+    write(&mut journal, &["two"]).unwrap();
+    assert_eq!(tools_in(&path), ["one", "two"]);
+    assert!(rows_in(&path)[1].get("torn").is_none());
 }
 
 #[test]
@@ -347,13 +388,13 @@ fn a_lock_that_is_never_let_go_is_an_error_and_the_row_waits() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.jsonl");
     let mut journal = journal(options(&path));
-    let other = File::options().read(true).write(true).open(&path).unwrap();
+    let other = File::options().read(true).write(true).open(place::Place::of(&path).head()).unwrap();
     other.lock().unwrap();
     let refusal = write(&mut journal, &["one"]).unwrap_err().to_string();
     assert!(refusal.contains("another process keeps it locked"), "{refusal}");
-    journal.intent(&call("t")).unwrap_err();
+    journal.intent(&ending("t")).unwrap_err();
     other.unlock().unwrap();
-    journal.intent(&call("t")).unwrap();
+    journal.intent(&ending("t")).unwrap();
     write(&mut journal, &["two"]).unwrap();
     assert_eq!(tools_in(&path), ["one", "two"]);
 }
@@ -364,7 +405,7 @@ fn a_pipe_is_refused_since_its_reader_could_stop_every_call() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.sock");
     let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let refusal = journal(options(&path)).intent(&call("t")).unwrap_err().to_string();
+    let refusal = journal(options(&path)).intent(&ending("t")).unwrap_err().to_string();
     assert!(refusal.contains("neither a file nor a device"), "{refusal}");
 }
 
@@ -387,7 +428,7 @@ fn child_that_writes_500_rows() {
     let (tool, path) = job.split_once(' ').unwrap();
     let mut journal = Journal::with_log(options(Path::new(path)), None);
     for number in 0..250 {
-        journal.intent(&call("t")).unwrap();
+        journal.intent(&ending("t")).unwrap();
         write(&mut journal, &[&format!("{tool}-{number}-a"), &format!("{tool}-{number}-b")]).unwrap();
     }
     journal.close().unwrap();
@@ -412,6 +453,8 @@ fn two_processes_on_one_file_write_whole_rows() {
             (0..250).flat_map(|number| ["a", "b"].map(|half| format!("{side}-{number}-{half}"))).collect();
         assert!(own.into_iter().eq(&expected), "{side} is whole and in order");
     }
+    let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();
+    assert_eq!((report.finding, report.rows, report.signed_up_to), (None, 1_000, 1_000));
 }
 
 /// Does nothing but in a child of the test below, which may write 4 KiB or less to one file.
@@ -425,9 +468,9 @@ fn child_that_meets_a_limit() {
         write(&mut journal, &[&tools[0], &tools[1], &tools[2]]).is_err()
     });
     let written = refused.unwrap() * 3 + 3;
-    journal.intent(&call("t")).unwrap_err();
+    journal.intent(&ending("t")).unwrap_err();
     fs::rename(path, path.with_extension("full")).unwrap();
-    journal.intent(&call("t")).unwrap();
+    journal.intent(&ending("t")).unwrap();
     write(&mut journal, &[&format!("{written}")]).unwrap();
 }
 
@@ -441,24 +484,58 @@ fn a_batch_that_was_cut_is_completed_without_a_row_twice() {
     let job = path.display().to_string();
     assert!(child(limited, "journal::tests::child_that_meets_a_limit", job).wait().unwrap().success());
 
+    // What did not fit was taken back and stands in the next file.
     let full = path.with_extension("full");
-    let cut = fs::read_to_string(&full).unwrap();
-    assert!(!cut.ends_with('\n'), "the limit cut a row");
-    // The next process on that file leaves the torn row alone.
-    write(&mut journal(options(&full)), &["next"]).unwrap();
-
     let mut tools = tools_in(&full);
-    assert_eq!(tools.pop().unwrap(), "next");
-    let torn = tools.pop().unwrap();
-    assert!(row_of(&ending(&tools.len().to_string())).starts_with(&torn), "{torn}");
+    assert!(!tools.is_empty());
     tools.extend(tools_in(&path));
     let all: Vec<_> = (0..tools.len()).map(|number| number.to_string()).collect();
     assert_eq!(tools, all);
 }
 
 #[test]
-fn a_row_that_lacks_only_its_line_feed_is_whole() {
-    let rows = b"{1}\n{2}\n";
-    let whole: Vec<_> = (0..rows.len()).map(|written| file::whole_rows(rows, written)).collect();
-    assert_eq!(whole, [0, 0, 0, 4, 4, 4, 4, 8]);
+fn a_long_or_old_file_is_rotated_and_the_chain_goes_on() {
+    for by_age in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.jsonl");
+        let (rotate_bytes, rotate_age) =
+            if by_age { (None, Some(Duration::ZERO)) } else { (Some(2_000), None) };
+        let mut journal = journal(JournalOptions { rotate_bytes, rotate_age, ..options(&path) });
+        for number in 0..10 {
+            write(&mut journal, &[&number.to_string()]).unwrap();
+        }
+        journal.intent(&ending("t")).unwrap();
+        let earlier = place::Place::of(&path).earlier_files();
+        assert!(earlier.len() >= 3, "{earlier:?}");
+        let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();
+        assert_eq!((report.finding, report.rows, report.first), (None, 10, 1));
+        let alone = evidence::Evidence::open(&earlier[1..2], None).unwrap().verify(None, None).unwrap();
+        assert!(alone.finding.is_none() && alone.first > 1, "{alone:?}");
+    }
+}
+
+#[test]
+fn rows_that_are_missing_at_the_end_are_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    write(&mut journal(options(&path)), &["one", "two", "three"]).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let first = text.split_inclusive('\n').next().unwrap();
+    fs::write(&path, first).unwrap();
+    write(&mut journal(options(&path)), &["four"]).unwrap();
+    let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();
+    let finding = report.finding.unwrap();
+    assert_eq!((finding.wrong, finding.line, finding.seq), (verify::Wrong::Gap, 2, 4));
+}
+
+#[test]
+fn rows_of_an_earlier_version_stay_and_prove_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    fs::write(&path, "{\"tool_name\":\"old\"}\n").unwrap();
+    write(&mut journal(options(&path)), &["new"]).unwrap();
+    let report =
+        evidence::Evidence::open(std::slice::from_ref(&path), None).unwrap().verify(None, None).unwrap();
+    assert_eq!((report.finding, report.rows, report.unchained), (None, 1, 1));
+    assert_eq!(tools_in(&path), ["old", "new"]);
 }

@@ -9,6 +9,7 @@ use super::{
     values,
 };
 use crate::fault::{Fault, quoted};
+use crate::journal::Sync;
 use crate::policy::posture::{Class, Posture, Profile};
 use crate::policy::rules::watch::Watched;
 use crate::policy::rules::{self, PolicyFile};
@@ -35,6 +36,10 @@ const APPROVAL_HOLD: Duration = Duration::from_secs(25);
 const APPROVAL_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const CALL_BUDGET: Duration = Duration::from_secs(55);
 const POLICY_CACHE_TTL: Duration = Duration::from_secs(5 * 60);
+/// A power cut takes the rows of one second at most; waiting for the disk at each call costs a millisecond.
+const AUDIT_SYNC: Duration = Duration::from_secs(1);
+/// About 300,000 rows: an editor still opens that.
+const AUDIT_ROTATE_BYTES: u64 = 256 << 20;
 const LIST_WAIT: Duration = Duration::from_secs(10);
 
 /// One walk through everything that can be set.
@@ -111,6 +116,13 @@ impl<'a> Loading<'a> {
             audit_log,
             audit_required: reader
                 .parsed(&table::AUDIT_REQUIRED, true, |text| values::one_of(values::ON_OFF, text)),
+            audit_sync: reader.parsed(&table::AUDIT_SYNC, Sync::Every(AUDIT_SYNC), values::sync),
+            audit_rotate_bytes: reader.parsed(
+                &table::AUDIT_ROTATE_SIZE,
+                Some(AUDIT_ROTATE_BYTES),
+                values::rotate_size,
+            ),
+            audit_rotate_age: reader.parsed(&table::AUDIT_ROTATE_AGE, None, values::rotate_age),
             log: reader.checked(&table::LOG, log_filter).unwrap_or_else(|| table::LOG.default.to_owned()),
             backends: Vec::new(),
             notes: Vec::new(),

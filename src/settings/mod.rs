@@ -21,6 +21,7 @@ pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses, StoreK
 pub(crate) use reader::lookup;
 
 use crate::fault::Fault;
+use crate::journal::Sync;
 use crate::policy::posture::Posture;
 use crate::policy::rules::PolicyFile;
 use crate::policy::rules::watch::Watched;
@@ -96,6 +97,12 @@ pub struct Settings {
     pub audit_log: Option<PathBuf>,
     /// Whether a call that cannot be recorded is refused.
     pub audit_required: bool,
+    /// When audit rows reach the disk.
+    pub audit_sync: Sync,
+    /// Size at which the audit file is rotated, in bytes.
+    pub audit_rotate_bytes: Option<u64>,
+    /// Age at which the audit file is rotated.
+    pub audit_rotate_age: Option<Duration>,
     /// Filter of the log, checked to be one.
     pub log: String,
     /// The backends that are not disabled, in the order written.

@@ -126,8 +126,14 @@ settings! {
         "folder for the audit rows, in `audit.jsonl`; for forms that pick folders; `AXONFLOW_AUDIT_LOG` wins";
     AUDIT_REQUIRED = "CALLGATE_AUDIT_REQUIRED", "on, off", "on",
         "whether a call that cannot be recorded is refused";
+    AUDIT_SYNC = "CALLGATE_AUDIT_SYNC", "always, duration, off", "1s",
+        "when audit rows must survive a power cut: before each call and answer, within a time, or when the system pleases";
+    AUDIT_ROTATE_SIZE = "CALLGATE_AUDIT_ROTATE_SIZE", "size such as 64MiB, off", "256MiB",
+        "the audit file is moved aside at this size, to `<name>.<number of its last row>`; nothing is ever deleted";
+    AUDIT_ROTATE_AGE = "CALLGATE_AUDIT_ROTATE_AGE", "such as 12h or 30d, off", "off",
+        "the audit file is moved aside when its first row is that old";
     STATE_DIR = "CALLGATE_STATE_DIR", "absolute path", "per-user state directory + callgate",
-        "where pinned catalogues and the journal live: `$XDG_STATE_HOME` or `~/.local/state`, on Windows `%LOCALAPPDATA%`";
+        "where pinned catalogues and the key that signs the audit record live: `$XDG_STATE_HOME` or `~/.local/state`, on Windows `%LOCALAPPDATA%`";
     MAX_LINE = "CALLGATE_MAX_LINE", "bytes or a size such as 64MiB", "64MiB",
         "longest message that is read from the client or a backend, between 64KiB and 1GiB";
     TOOL_NAME_MAX = "CALLGATE_TOOL_NAME_MAX", "16 to 128", "49",

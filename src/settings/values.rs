@@ -2,9 +2,11 @@
 
 use super::reader::Wrong;
 use crate::fault::quoted;
+use crate::journal::Sync;
 use crate::policy::model::Action;
 use crate::policy::posture::Profile;
 use std::fmt;
+use std::time::Duration;
 
 /// Who decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +169,41 @@ pub(super) fn size(text: &str) -> Result<usize, Wrong> {
     })
 }
 
+/// When audit rows reach the disk: `always`, `off`, or a duration.
+pub(super) fn sync(text: &str) -> Result<Sync, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "always" => Ok(Sync::Always),
+        "off" => Ok(Sync::Off),
+        _ => super::duration::parse(text)
+            .map(Sync::Every)
+            .map_err(|wrong| Wrong::new(wrong.what, "set it to always, off or a duration such as 1s")),
+    }
+}
+
+/// The size at which the audit file is rotated, or `off`. Below 64 KiB there would be more files than sense.
+pub(super) fn rotate_size(text: &str) -> Result<Option<u64>, Wrong> {
+    const LEAST: usize = 64 << 10;
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    within(LEAST..=usize::MAX, size(text)?, ["64KiB", "what the disk holds"]).map(|bytes| Some(bytes as u64))
+}
+
+/// The age at which the audit file is rotated, or `off`.
+pub(super) fn rotate_age(text: &str) -> Result<Option<Duration>, Wrong> {
+    const LEAST: Duration = Duration::from_secs(60);
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    match humantime::parse_duration(text) {
+        Ok(age) if age >= LEAST => Ok(Some(age)),
+        _ => Err(Wrong::new(
+            format!("{} is not an age of a minute or more", quoted(text)),
+            "set it to off, or to an age such as 12h or 30d",
+        )),
+    }
+}
+
 /// A number between two bounds, both included.
 pub(super) fn within(
     range: std::ops::RangeInclusive<usize>,
@@ -230,6 +267,18 @@ mod tests {
         for text in ["", "MiB", "1.5MiB", "-1", "64 parsecs", "99999999999999999999", "99999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_care_of_the_audit_file_is_read() {
+        assert_eq!(sync("ALWAYS"), Ok(Sync::Always));
+        assert_eq!(sync("off"), Ok(Sync::Off));
+        assert_eq!(sync("250ms"), Ok(Sync::Every(Duration::from_millis(250))));
+        assert_eq!(rotate_size("1MiB"), Ok(Some(1 << 20)));
+        assert_eq!((rotate_size("Off"), rotate_age("off")), (Ok(None), Ok(None)));
+        assert_eq!(rotate_age("30d"), Ok(Some(Duration::from_secs(30 * 24 * 3600))));
+        assert!(sync("sometimes").is_err_and(|wrong| wrong.hint.contains("always")));
+        assert!(rotate_size("1KiB").is_err() && rotate_age("5s").is_err() && rotate_age("old").is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod front;
 mod harness;
 mod hostile;
 mod http_backends;
+mod journal;
 mod names;
 mod pdp_server;
 mod policies;

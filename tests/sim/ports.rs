@@ -246,7 +246,7 @@ impl SimulatedJournal {
 }
 
 impl Record for SimulatedJournal {
-    fn intent(&mut self, call: &Call) -> Result<(), RecordError> {
+    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError> {
         if self.world.strikes(Fault::JournalPanics) {
             std::panic::panic_any("simulated");
         }
@@ -254,9 +254,9 @@ impl Record for SimulatedJournal {
             return Err(RecordError("simulated".into()));
         }
         let mut state = self.world.lock();
-        state.note(format!("intent {:?}", token_of(call)));
+        state.note(format!("intent {:?}", token_of(&intent.call)));
         let forgotten = state.sabotage == Some(Sabotage::IntentsAreForgotten);
-        if let Some(call) = token_of(call).and_then(|token| state.calls.get_mut(&token)) {
+        if let Some(call) = token_of(&intent.call).and_then(|token| state.calls.get_mut(&token)) {
             call.intents += u32::from(!forgotten);
         }
         Ok(())

@@ -4,11 +4,11 @@ mod actor;
 
 pub use actor::{Audit, AuditMessage};
 
-use crate::call::Call;
 use crate::gate::{Gate, Permit};
 use crate::limits::{RECORD_DEADLINE, RECORDS_IN_FLIGHT};
 use crate::ports::{Ending, Record, RecordError};
 use crate::seat::{AskError, Seat};
+use crate::workers::Threads;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -24,16 +24,16 @@ pub struct AuditHandle {
 
 impl AuditHandle {
     /// A handle and what the supervisor needs to start (and start again) the actor behind it.
-    pub fn new(open: OpenJournal) -> (Self, Audit) {
+    pub fn new(open: OpenJournal, threads: &Threads) -> (Self, Audit) {
         let handle = AuditHandle { seat: Seat::default(), gate: Gate::new(RECORDS_IN_FLIGHT) };
         let seat = handle.seat.clone();
-        (handle, Audit { seat, open })
+        (handle, Audit::new(seat, open, threads))
     }
 
-    /// Records that `call` is about to leave. An error shuts the gate for it: no record, no call.
-    pub async fn intent(&self, call: &Arc<Call>) -> Result<(), RecordError> {
-        let call = call.clone();
-        self.ask(|permit, reply| AuditMessage::Intent { call, permit, reply }).await
+    /// Records that a call is about to leave, as the ending it has should nothing more be heard of it. An error shuts the
+    /// gate for it: no record, no call.
+    pub async fn intent(&self, intent: Ending) -> Result<(), RecordError> {
+        self.ask(|permit, reply| AuditMessage::Intent { intent: Box::new(intent), permit, reply }).await
     }
 
     /// Records how a call ended.

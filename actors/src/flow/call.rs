@@ -75,6 +75,21 @@ impl Journey {
             whereabouts: Whereabouts::default(),
         }
     }
+
+    /// How the call ends if it ends now, without an answer.
+    fn ending(&self, call: &Arc<Call>, outcome: Outcome) -> Ending {
+        Ending {
+            call: call.clone(),
+            ended_at: SystemTime::now(),
+            duration: self.begun.elapsed(),
+            decision: self.decision.clone(),
+            verdict: self.verdict,
+            outcome,
+            result: Bytes::new(),
+            masked: BTreeMap::new(),
+            findings: Findings::default(),
+        }
+    }
 }
 
 /// Runs one call to its end.
@@ -124,17 +139,7 @@ pub async fn refuse(machine: Machine, params: Option<Bytes>, error: Bytes, slot:
 /// Writes the row of a call that could not even be read.
 pub async fn record_malformed(machine: Machine) {
     let journey = Journey::begin();
-    let ending = Ending {
-        call: Arc::new(nameless(&machine, &journey)),
-        ended_at: SystemTime::now(),
-        duration: journey.begun.elapsed(),
-        decision: None,
-        verdict: AuditVerdict::Error,
-        outcome: Outcome::NotForwarded,
-        result: Bytes::new(),
-        masked: BTreeMap::new(),
-        findings: Findings::default(),
-    };
+    let ending = journey.ending(&Arc::new(nameless(&machine, &journey)), Outcome::NotForwarded);
     if let Err(why) = machine.audit.ending(ending).await {
         tracing::error!("an audit row was not written: {why}");
     }
@@ -156,7 +161,7 @@ async fn steps(
     if let Err(error) = approve(machine, journey, call, route, codes).await {
         return Finish::error(error, Outcome::NotForwarded);
     }
-    if let Err(why) = machine.audit.intent(call).await {
+    if let Err(why) = machine.audit.intent(journey.ending(call, Outcome::Unknown)).await {
         return Finish::error(verdict::no_record(&why.to_string(), false), Outcome::NotForwarded);
     }
     let request = request(machine, journey, params, route);
@@ -345,17 +350,7 @@ async fn record_and_end(
 ) {
     let Finish { mut answer, outcome, result, masked, findings } = finish;
     let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
-    let ending = Ending {
-        call,
-        ended_at: SystemTime::now(),
-        duration: journey.begun.elapsed(),
-        decision: journey.decision.clone(),
-        verdict: journey.verdict,
-        outcome,
-        result,
-        masked,
-        findings,
-    };
+    let ending = Ending { result, masked, findings, ..journey.ending(&call, outcome) };
     if let Err(why) = machine.audit.ending(ending).await {
         tracing::error!("an audit row was not written: {why}");
         if has_run {
