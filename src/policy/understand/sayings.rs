@@ -1,8 +1,8 @@
 //! What is told to a model, by what it is for: the expressions behind `prompt.rs`.
 
 use crate::policy::signal::Signal;
-use regex::bytes::{Regex, RegexBuilder};
-use std::sync::LazyLock;
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder, SetMatches};
+use std::sync::{LazyLock, OnceLock};
 
 /// What wakes this kind of understanding.
 pub(in crate::policy::understand) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\byour (?:[a-z]+ ){0,2}(?:instructions|prompts?|rules|guidelines|directives|programming|task|restrictions)\b|\brepeat (?:everything|all)\b|\bapi keys?\b|\bcredentials\b|\bprivate keys?\b|\b(?:conversation|chat) history\b|\bpasswords?\b|\baccess tokens?\b|\bnever (?:tell|inform|mention|notify|reveal)\b|\bwithout any\b|\b(?:act|behave|respond) like\b|\byou have no\b|\b(?:system|admin|developer|priority|safety|root) override|\b(?:ethic|moral|safety|content)\w*[ -](?:guideline|protocol|filter|polic|constraint|restriction|safeguard|guardrail|feature|measure|training|rule|standard|programming|check)|\bnote to \w|\b(?:hidden|secret|system|admin|ai|llm|injected|assistant) (?:instruction|directive|note|command)|\bprompt\b|\b(?-i:DAN|STAN|AIM)\b|\bunethical\b|\bamoral\b|\bguardrails?\b|\bunleashed\b|\bevil\b|\beverything\b|\bfrom the (?:beginning|start)\b|\ball text\b|\bcall (?:this|the)\b|\bjailbroken\b|\bwithout (?:[a-z]+ )?(?:restriction|filter|censorship|guardrail|morality)|\brole of\b|\b(?:no|absolutely no|no content) (?:[a-z]+ )?restrictions\b|\bsecretly\b|\bexfiltrate\b";
@@ -13,14 +13,32 @@ pub(super) struct Sayings {
     pub(super) signal: Signal,
     /// It is not weighed against signs that the text only speaks of such texts.
     pub(super) always: bool,
-    pub(super) regex: Option<Regex>,
+    text: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl Sayings {
+    /// The expression, compiled when first needed; `None` if it does not compile, which the tests exclude.
+    pub(super) fn regex(&self) -> Option<&Regex> {
+        let compile = || RegexBuilder::new(&self.text).case_insensitive(true).unicode(false).build().ok();
+        self.regex.get_or_init(compile).as_ref()
+    }
+}
+
+/// Which of [`SAYINGS`] stand in a text, found in one pass: one by one they take two hundred times as long. `None` if
+/// that cannot be said; then every one is asked.
+pub(super) fn standing_in(text: &[u8]) -> Option<SetMatches> {
+    static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
+        let texts = SAYINGS.iter().map(|saying| &saying.text);
+        RegexSetBuilder::new(texts).case_insensitive(true).unicode(false).build().ok()
+    });
+    SET.as_ref().map(|set| set.matches(text))
 }
 
 fn sayings(signal: Signal, always: bool, text: &str) -> Sayings {
     // Between two words may stand any space, and the marks of Markdown.
     let text = text.replace(" ?", r"[\s_*]*").replace(' ', r"[\s_*]+");
-    let regex = RegexBuilder::new(&text).case_insensitive(true).unicode(false).build().ok();
-    Sayings { signal, always, regex }
+    Sayings { signal, always, text, regex: OnceLock::new() }
 }
 
 /// What is told to a model, by what it is for.

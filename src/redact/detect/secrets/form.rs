@@ -461,6 +461,9 @@ fn is_mixed(text: &[u8]) -> bool {
     count(u8::is_ascii_digit) >= 2 && count(u8::is_ascii_lowercase) >= 3 && count(u8::is_ascii_uppercase) >= 3
 }
 
+static SLACK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"hooks.slack.com/"));
+static WEBHOOKS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"/api/webhooks/"));
+
 /// A secret that is told by what stands before a run: where the secret starts.
 fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
     let before = &text[run.start.saturating_sub(LONGEST_PLACE)..run.start];
@@ -475,11 +478,11 @@ fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
     if !before.ends_with(b"/") || body.len() < 20 {
         return None;
     }
-    let holds = |place: &[u8]| memchr::memmem::find(before, place).is_some();
-    if holds(b"hooks.slack.com/") {
+    if SLACK.find(before).is_some() {
         return Some((run, Secret::Slack));
     }
-    (is_mixed(body) && holds(b"/api/webhooks/") && holds(b"discord")).then_some((run, Secret::Token))
+    let discord = || WEBHOOKS.find(before).is_some() && memchr::memmem::find(before, b"discord").is_some();
+    (discord() && is_mixed(body)).then_some((run, Secret::Token))
 }
 
 /// Reach of the place before a run: a host, a path, a number.
