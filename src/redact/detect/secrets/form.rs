@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 /// Prepared searches: preparing one costs more than looking through a short text.
-static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
+static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"BEGIN "));
 static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 
 /// Shortest run of letters, digits, `_`, `-` and `.` that is looked at.
@@ -96,6 +96,7 @@ const FORMS: &[Form] = &[
     form(b"NRJS-", Secret::Token, 19, Alphanumeric),
     form(b"PMAK-", Secret::Token, 40, Url),
     form(b"PMAT-", Secret::Token, 24, Url),
+    form(b"RGAPI-", Secret::Token, 36, Url),
     form(b"SG.", Secret::Token, 40, Dotted),
     form(b"SBM", Secret::Token, 60, Alphanumeric),
     form(b"SK", Secret::Token, 32, Hex),
@@ -105,6 +106,7 @@ const FORMS: &[Form] = &[
     form(b"access-development-", Secret::Token, 36, Url),
     form(b"access-production-", Secret::Token, 36, Url),
     form(b"access-sandbox-", Secret::Token, 36, Url),
+    form(b"ap_", Secret::Token, 32, Hex),
     form(b"apify_api_", Secret::Token, 26, Alphanumeric),
     form(b"api_org_", Secret::Token, 30, Alphanumeric),
     form(b"atlasv1", Secret::Token, 40, Url),
@@ -240,6 +242,7 @@ const FORMS: &[Form] = &[
     form(b"pina_", Secret::Token, 40, Url),
     form(b"public-token-", Secret::Token, 30, Url),
     form(b"pk-lf-", Secret::Token, 36, Url),
+    form(b"pk-", Secret::Token, 30, Alphanumeric),
     form(b"pk_", Secret::Token, 32, Url),
     form(b"rubygems_", Secret::Token, 40, Alphanumeric),
     form(b"rzp_live_", Secret::Token, 14, Alphanumeric),
@@ -248,7 +251,7 @@ const FORMS: &[Form] = &[
     form(b"rk_test_", Secret::Stripe, 10, Alphanumeric),
     form(b"rootly_", Secret::Token, 60, Alphanumeric),
     form(b"rdme_", Secret::Token, 60, Alphanumeric),
-    form(b"rnd_", Secret::Token, 28, Alphanumeric),
+    form(b"rnd_", Secret::Token, 24, Alphanumeric),
     form(b"r8_", Secret::Token, 37, Alphanumeric),
     form(b"re_", Secret::Token, 32, Url),
     form(b"rpa_", Secret::Token, 36, Alphanumeric),
@@ -540,6 +543,9 @@ fn unknown(run: &[u8]) -> Option<(usize, Secret)> {
     {
         return Some((first.len() + second.len() + third.len() + 2, Secret::Token));
     }
+    if memchr::memmem::find(&run[..32], b".atlasv1.").is_some() {
+        return Some((run.len(), Secret::Token));
+    }
     let length = run.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let (head, body) = run.split_at(run.len() - length);
     let prefix = (2..=16).contains(&head.len())
@@ -654,12 +660,37 @@ fn starts(text: &[u8], run: Span) -> impl Iterator<Item = usize> {
 
 /// Whether a run of a text starts with a secret; also behind the `n` of an escaped line break.
 pub(super) fn is_secret(text: &[u8], run: Span) -> bool {
-    starts(text, run).any(|start| judge(&text[start..run.end]).is_some()) || placed(text, run).is_some()
+    starts(text, run).any(|start| judge(&text[start..run.end]).is_some())
+        || placed(text, run).is_some()
+        || putty(text, run).is_some()
 }
 
 /// Whether a private key may stand in a text.
 pub(in crate::redact) fn may_hold_key(text: &[u8]) -> bool {
-    text.len() > 64 && BEGIN.find(text).is_some()
+    text.len() > 64 && BEGIN.find_iter(text).any(|at| dashes_before(text, at).is_some())
+}
+
+/// Where the dashes before `BEGIN` start, four of them with a space or five.
+fn dashes_before(text: &[u8], at: usize) -> Option<usize> {
+    [&b"-----"[..], b"---- "].iter().any(|dashes| text[..at].ends_with(dashes)).then(|| at - 5)
+}
+
+/// How a key of PuTTY starts, and what its last line starts with.
+const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
+const PUTTY_END: &[u8] = b"Private-MAC: ";
+
+/// The key of PuTTY that starts with a run.
+fn putty(text: &[u8], run: Span) -> Option<Span> {
+    if !text[run.start..run.end].starts_with(PUTTY)
+        || memchr::memmem::find(&text[run.end..], b"Private-Lines").is_none()
+    {
+        return None;
+    }
+    let end = memchr::memmem::find(&text[run.start..], PUTTY_END).map_or(text.len(), |offset| {
+        let sum = run.start + offset + PUTTY_END.len();
+        sum + text[sum..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+    });
+    Some(Span { start: run.start, end })
 }
 
 /// Whether a URL with user and password may stand in a text.
@@ -673,6 +704,8 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span: Span { start: run.start, end: run.start + length }, secret });
         } else if let Some((span, secret)) = placed(text, run) {
             found.push(Found { span, secret });
+        } else if let Some(span) = putty(text, run) {
+            found.push(Found { span, secret: Secret::PrivateKey });
         }
     }
     private_keys(text, found);
@@ -682,21 +715,27 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
 fn private_keys(text: &[u8], found: &mut Vec<Found>) {
     let mut at = 0;
     while let Some(offset) = text.get(at..).and_then(|rest| BEGIN.find(rest)) {
-        let start = at + offset;
+        at += offset + 6;
+        let Some(start) = dashes_before(text, at - 6) else { continue };
         let head = &text[start..text.len().min(start + 64)];
-        at = start + 11;
         if memchr::memmem::find(head, b"PRIVATE KEY").is_none() {
             continue;
         }
-        let end = memchr::memmem::find(&text[at..], b"-----END ").map_or(text.len(), |offset| {
+        let end = closing(&text[at..]).map_or(text.len(), |offset| {
             let tail = at + offset + 9;
-            let close = memchr::memmem::find(&text[tail..text.len().min(tail + 64)], b"-----");
-            close.map_or(text.len().min(tail + 64), |offset| tail + offset + 5)
+            let close = memchr::memmem::find(&text[tail..text.len().min(tail + 64)], b"----");
+            let close = close.map_or(text.len().min(tail + 64), |offset| tail + offset);
+            close + text[close..].iter().take(5).take_while(|byte| **byte == b'-').count()
         });
         let end = floor_of_character(text, end);
         found.push(Found { span: Span { start, end }, secret: Secret::PrivateKey });
         at = end;
     }
+}
+
+/// Where the line that closes a key begins.
+fn closing(text: &[u8]) -> Option<usize> {
+    memchr::memmem::find_iter(text, b"END ").find_map(|at| dashes_before(text, at))
 }
 
 /// The start of the character that `at` lies in.

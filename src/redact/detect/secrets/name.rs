@@ -375,13 +375,14 @@ fn is_drawn(value: &[u8]) -> bool {
     let foreign = count(|byte| {
         !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.')
     });
-    let cases = count(u8::is_ascii_lowercase) >= 2 && count(u8::is_ascii_uppercase) >= 2;
+    let (small, capitals) = (count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
+    let cases = small >= 2 && capitals >= 2;
     value.len() >= SHORTEST_DRAWN
         && foreign == 0
-        && digits >= 2
         && letters >= 4
         && parts * 6 <= value.len()
-        && (cases || value.len() >= 20 && digits >= 4)
+        && (digits >= 2 && (cases || value.len() >= 20 && digits >= 4)
+            || value.len() >= 15 && parts == 0 && (digits >= 3 || digits >= 1 && capitals >= 4 && small >= 4))
 }
 
 /// Signs that stand between a name and its value.
@@ -430,22 +431,20 @@ pub(in crate::redact) fn is_sign(text: &[u8], sign: usize) -> bool {
     kind_of(name_before(text, sign)).is_some() || is_behind_user(text, sign) || setting(text, sign).is_some()
 }
 
-/// Words in a name that make its value a digest, a place or a number of a record.
-const OPEN_NAMES: [&[u8]; 40] = [
+/// Ends of words in a name that make its value a digest, a place or a number of a record.
+const OPEN_NAMES: [&[u8]; 68] = [
     b"sha",
-    b"md5",
+    b"md",
     b"hash",
     b"digest",
     b"sum",
     b"crc",
     b"etag",
-    b"uuid",
-    b"guid",
     b"id",
     b"commit",
     b"rev",
     b"ref",
-    b"oid",
+    b"revision",
     b"blob",
     b"tree",
     b"build",
@@ -456,6 +455,7 @@ const OPEN_NAMES: [&[u8]; 40] = [
     b"req",
     b"nonce",
     b"cursor",
+    b"parent",
     b"image",
     b"data",
     b"file",
@@ -472,48 +472,77 @@ const OPEN_NAMES: [&[u8]; 40] = [
     b"text",
     b"class",
     b"style",
+    b"uri",
+    b"fingerprint",
+    b"thumbprint",
+    b"serial",
+    b"transaction",
+    b"tx",
+    b"order",
+    b"device",
+    b"event",
+    b"run",
+    b"job",
+    b"user",
+    b"account",
+    b"tenant",
+    b"project",
+    b"customer",
+    b"address",
+    b"wallet",
+    b"block",
+    b"head",
+    b"base",
+    b"object",
+    b"index",
+    b"number",
+    b"code",
+    b"tracking",
+    b"invoice",
+    b"session",
+    b"date",
 ];
 
-/// The value of a line of settings that gives a service a value that looks drawn: `HEROKU=…`, `export SHODAN="…"`.
-/// The name is the first word of the line, and nothing but a remark stands behind the value.
+/// The value of a line of settings that gives a service a value that looks drawn: `HEROKU=…`, `export SHODAN="…"`,
+/// `asana: …`. The name is the first word of the line, and nothing but a remark stands behind the value.
 fn setting(text: &[u8], sign: usize) -> Option<Span> {
-    if text[sign] != b'=' {
+    let blank = |from: usize| text[from..].iter().take(3).take_while(|byte| **byte == b' ').count();
+    let gap = text[..sign].iter().rev().take(2).take_while(|byte| **byte == b' ').count();
+    let mut start = sign + 1 + blank(sign + 1);
+    if text.get(start) == Some(&b'\\') && text.get(start + 1) == Some(&b'"') {
+        start += 2;
+    } else if matches!(text.get(start), Some(b'"' | b'\'')) {
+        start += 1;
+    }
+    let value = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b':' | b'.')
+    };
+    let length = text[start..].iter().take(LONGEST_SETTING + 1).take_while(|byte| value(byte)).count();
+    let end = start + length;
+    if !(SHORTEST_SETTING..=LONGEST_SETTING).contains(&length)
+        || !matches!(text.get(end), None | Some(b'"' | b'\'' | b'\n' | b'\r' | b' ' | b'\\'))
+    {
         return None;
     }
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    let length = text[..sign].iter().rev().take(LONGEST_NAME + 1).take_while(|byte| part(byte)).count();
-    let (before, name) = (&text[..sign - length], &text[sign - length..sign]);
+    let line = &text[..sign - gap];
+    let length = line.iter().rev().take(LONGEST_NAME + 1).take_while(|byte| part(byte)).count();
+    let (before, name) = line.split_at(line.len() - length);
     if !(3..=LONGEST_NAME).contains(&length) || !name.iter().any(u8::is_ascii_alphabetic) {
         return None;
     }
     let before = before.strip_suffix(b" ").map_or(before, |line| {
-        line.strip_suffix(b"export")
-            .or(line.strip_suffix(b"#"))
-            .or(line.strip_suffix(b"set"))
-            .unwrap_or(before)
+        let word = line.strip_suffix(b"export").or(line.strip_suffix(b"#")).or(line.strip_suffix(b"set"));
+        word.unwrap_or(before)
     });
-    if !matches!(before.last(), None | Some(b'\n' | b'\\' | b'"')) {
-        return None;
-    }
-    let quoted = matches!(text.get(sign + 1), Some(b'"' | b'\''));
-    let escaped = text.get(sign + 1) == Some(&b'\\') && text.get(sign + 2) == Some(&b'"');
-    let start = sign + 1 + usize::from(quoted) + 2 * usize::from(escaped);
-    let value = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b':' | b'.')
+    let first = matches!(before.last(), None | Some(b'\n' | b'\\'));
+    let open = || {
+        let mut words = name.split(|byte| !byte.is_ascii_alphabetic());
+        words.any(|word| OPEN_NAMES.iter().any(|open| ends_with(word, open)))
     };
-    let end = start + text[start..].iter().take(LONGEST_SETTING + 1).take_while(|byte| value(byte)).count();
-    let open = name
-        .split(|byte| !byte.is_ascii_alphabetic())
-        .any(|word| OPEN_NAMES.iter().any(|open| word.eq_ignore_ascii_case(open)));
-    let behind = text.get(end).is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b' ' | b'\\'));
-    let value = &text[start..end];
-    (!open
-        && behind
-        && end - start <= LONGEST_SETTING
-        && is_drawn(value)
-        && value.len() >= SHORTEST_SETTING
-        && !is_placeholder(value))
-    .then_some(Span { start, end })
+    let parts = text[start..end].split(|byte| *byte == b':').all(is_drawn);
+    (first && !open() && parts && text[start] != b'/' && !is_placeholder(&text[start..end]))
+        .then_some(Span { start, end })
 }
 
 /// Shortest and longest value of a setting that only its look speaks for.
@@ -635,6 +664,7 @@ fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     }
     let unquoted =
         line.strip_suffix(b"\"").or(line.strip_suffix(b"'")).or(line.strip_suffix(b"`")).unwrap_or(line);
+    let unquoted = unquoted.strip_suffix(b"\\").unwrap_or(unquoted);
     let bare = unquoted.trim_ascii_end();
     let tag = bare.strip_suffix(b">").or(bare.strip_suffix(b"|"));
     let tag = tag.map(|name| name.trim_ascii_end()).map(|name| name.strip_suffix(b":").unwrap_or(name));
@@ -746,7 +776,8 @@ fn plain_value(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
         let end = rest
             .iter()
             .take(LONGEST_VALUE)
-            .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))?;
+            .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))
+            .or((rest.len() < LONGEST_VALUE).then_some(rest.len()))?;
         return is_value(secret, &rest[..end]).then_some(Span { start: at, end: at + end });
     }
     for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"basic ", b"Api-Token ", b"Token ", b"token "] {
