@@ -70,6 +70,7 @@ const FORMS: &[Form] = &[
     form(b"AQE", Secret::Token, 100, Url),
     form(b"A3-", Secret::Token, 30, Url),
     form(b"AC", Secret::Token, 32, Hex),
+    form(b"BBFF-", Secret::Token, 30, Alphanumeric),
     form(b"CLOJARS_", Secret::Token, 60, Alphanumeric),
     form(b"CFPAT-", Secret::Token, 40, Url),
     form(b"CCIPAT_", Secret::Token, 40, Url),
@@ -89,6 +90,7 @@ const FORMS: &[Form] = &[
     form(b"GOCSPX-", Secret::Google, 24, Url),
     form(b"GOOG1E", Secret::Google, 57, Alphanumeric),
     form(b"HRKU-", Secret::Token, 36, Url),
+    form(b"K00", Secret::Token, 26, Alphanumeric),
     form(b"LTAI", Secret::Token, 16, Alphanumeric),
     form(b"NRAK-", Secret::Token, 27, Capitals),
     form(b"NRII-", Secret::Token, 32, Url),
@@ -114,6 +116,7 @@ const FORMS: &[Form] = &[
     form(b"api-", Secret::Token, 36, Url),
     form(b"bkua_", Secret::Token, 30, Alphanumeric),
     form(b"bkaj_", Secret::Token, 30, Alphanumeric),
+    form(b"cflt", Secret::Token, 48, Alphanumeric),
     form(b"cmVmd", Secret::Token, 50, Alphanumeric),
     form(b"cfut_", Secret::Token, 40, Url),
     form(b"cfat_", Secret::Token, 40, Url),
@@ -162,6 +165,7 @@ const FORMS: &[Form] = &[
     form(b"fc-", Secret::Token, 32, Hex),
     form(b"figo_", Secret::Token, 30, Url),
     form(b"github_pat_", Secret::GitHub, 30, Url),
+    form(b"glitch-", Secret::Token, 36, Url),
     form(b"glagent-", Secret::GitLab, 20, Url),
     form(b"glsoat-", Secret::GitLab, 20, Url),
     form(b"glffct-", Secret::GitLab, 20, Url),
@@ -219,6 +223,7 @@ const FORMS: &[Form] = &[
     form(b"ops_eyJ", Secret::Token, 60, Url),
     form(b"oy2", Secret::Token, 43, Alphanumeric),
     form(b"os_v2_", Secret::Token, 60, Url),
+    form(b"pub-c-", Secret::Token, 36, Url),
     form(b"pscale_oauth_", Secret::Token, 32, Dotted),
     form(b"pscale_tkn_", Secret::Token, 32, Dotted),
     form(b"pscale_pw_", Secret::Token, 32, Dotted),
@@ -229,7 +234,7 @@ const FORMS: &[Form] = &[
     form(b"project-", Secret::Token, 36, Alphanumeric),
     form(b"pk.eyJ", Secret::Token, 60, Dotted),
     form(b"pypi-", Secret::PyPi, 40, Url),
-    form(b"pplx-", Secret::Token, 40, Alphanumeric),
+    form(b"pplx-", Secret::Token, 32, Alphanumeric),
     form(b"pcsk_", Secret::Token, 40, Url),
     form(b"pul-", Secret::Token, 40, Alphanumeric),
     form(b"phc_", Secret::Token, 40, Alphanumeric),
@@ -258,6 +263,8 @@ const FORMS: &[Form] = &[
     form(b"rootly-", Secret::Token, 40, Url),
     form(b"shippo_live_", Secret::Token, 32, Alphanumeric),
     form(b"shippo_test_", Secret::Token, 32, Alphanumeric),
+    form(b"sub-c-", Secret::Token, 36, Url),
+    form(b"sec-c-", Secret::Token, 36, Url),
     form(b"sk-svcacct-", Secret::OpenAi, 20, Url),
     form(b"sb_secret_", Secret::Token, 20, Url),
     form(b"sk-or-v1-", Secret::Token, 32, Alphanumeric),
@@ -469,6 +476,9 @@ fn judge(run: &[u8]) -> Option<(usize, Secret)> {
 /// Shortest random part of a token whose prefix nobody knows: identifiers with a prefix have up to 29 characters.
 const SHORTEST_UNKNOWN: usize = 32;
 
+/// The same with signs among the random characters.
+const SHORTEST_WITH_SIGNS: usize = 36;
+
 /// Longest token whose prefix nobody knows; media are longer.
 const LONGEST_UNKNOWN: usize = 512;
 
@@ -546,6 +556,18 @@ fn unknown(run: &[u8]) -> Option<(usize, Secret)> {
     if memchr::memmem::find(&run[..32], b".atlasv1.").is_some() {
         return Some((run.len(), Secret::Token));
     }
+    // A short word, a sign, and a random part with signs of its own.
+    let small = run.iter().take(9).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let large = run.iter().take(9).take_while(|byte| byte.is_ascii_uppercase()).count();
+    let word = small.max(large);
+    if (2..=8).contains(&word) && matches!(run[word], b'_' | b'-') {
+        let body = &run[word + 1..];
+        let signs = body.iter().filter(|byte| sign(byte)).count();
+        let capitals = body.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+        if body.len() >= SHORTEST_WITH_SIGNS && is_mixed(body) && signs * 10 <= body.len() && capitals >= 6 {
+            return Some((run.len(), Secret::Token));
+        }
+    }
     let length = run.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let (head, body) = run.split_at(run.len() - length);
     let prefix = (2..=16).contains(&head.len())
@@ -594,7 +616,9 @@ fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
 }
 
 /// Places in a URL behind which a key stands in the path.
-const PLACES: [&[u8]; 16] = [
+const PLACES: [&[u8]; 18] = [
+    b"//hook.",
+    b"api.render.com/deploy/",
     b"/webhook/",
     b"/webhooks/",
     b"/webhookb2/",

@@ -373,7 +373,8 @@ fn is_drawn(value: &[u8]) -> bool {
     let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
     let parts = count(|byte| matches!(byte, b'-' | b'_' | b'/' | b'.'));
     let foreign = count(|byte| {
-        !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.')
+        !byte.is_ascii_alphanumeric()
+            && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.' | b':')
     });
     let (small, capitals) = (count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
     let cases = small >= 2 && capitals >= 2;
@@ -431,7 +432,7 @@ pub(in crate::redact) fn is_sign(text: &[u8], sign: usize) -> bool {
     kind_of(name_before(text, sign)).is_some() || is_behind_user(text, sign) || setting(text, sign).is_some()
 }
 
-/// Ends of words in a name that make its value a digest, a place or a number of a record.
+/// Words in a name that make its value a digest, a place or a number of a record.
 const OPEN_NAMES: [&[u8]; 68] = [
     b"sha",
     b"md",
@@ -503,6 +504,28 @@ const OPEN_NAMES: [&[u8]; 68] = [
     b"date",
 ];
 
+/// Whether a word of a name is one of [`OPEN_NAMES`], or ends in one of the first of them.
+fn is_open_name(word: &[u8]) -> bool {
+    OPEN_NAMES.iter().any(|open| word.eq_ignore_ascii_case(open))
+        || OPEN_ENDINGS.iter().any(|open| ends_with(word, open))
+}
+
+/// Ends of such words.
+const OPEN_ENDINGS: [&[u8]; 12] = [
+    b"sha",
+    b"hash",
+    b"digest",
+    b"sum",
+    b"id",
+    b"etag",
+    b"commit",
+    b"rev",
+    b"revision",
+    b"fingerprint",
+    b"thumbprint",
+    b"version",
+];
+
 /// The value of a line of settings that gives a service a value that looks drawn: `HEROKU=…`, `export SHODAN="…"`,
 /// `asana: …`. The name is the first word of the line, and nothing but a remark stands behind the value.
 fn setting(text: &[u8], sign: usize) -> Option<Span> {
@@ -535,10 +558,14 @@ fn setting(text: &[u8], sign: usize) -> Option<Span> {
         let word = line.strip_suffix(b"export").or(line.strip_suffix(b"#")).or(line.strip_suffix(b"set"));
         word.unwrap_or(before)
     });
+    // An address with the key of a function in it.
+    if name == b"code" && matches!(before.last(), Some(b'?' | b'&')) {
+        return is_drawn(&text[start..end]).then_some(Span { start, end });
+    }
     let first = matches!(before.last(), None | Some(b'\n' | b'\\'));
     let open = || {
         let mut words = name.split(|byte| !byte.is_ascii_alphabetic());
-        words.any(|word| OPEN_NAMES.iter().any(|open| ends_with(word, open)))
+        words.any(is_open_name)
     };
     let parts = text[start..end].split(|byte| *byte == b':').all(is_drawn);
     (first && !open() && parts && text[start] != b'/' && !is_placeholder(&text[start..end]))
@@ -546,7 +573,7 @@ fn setting(text: &[u8], sign: usize) -> Option<Span> {
 }
 
 /// Shortest and longest value of a setting that only its look speaks for.
-const SHORTEST_SETTING: usize = 16;
+const SHORTEST_SETTING: usize = 15;
 const LONGEST_SETTING: usize = 128;
 
 /// Whether the word before `sign` stands behind one of [`USER_FLAGS`].
@@ -640,7 +667,7 @@ fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     // Words are no secrets; most long runs are words.
     let bearer = text[..run.start].ends_with(b"earer ") || text[..run.start].ends_with(b"EARER ");
     let digits = text[run.start..run.end].iter().take(128).filter(|byte| byte.is_ascii_digit()).count();
-    if run.start == 0 || digits < 2 && !bearer {
+    if run.start == 0 || digits == 0 && !bearer {
         return None;
     }
     let before = &text[run.start.saturating_sub(LONGEST_NAME * 2)..run.start];
