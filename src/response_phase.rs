@@ -58,7 +58,7 @@ impl ResponsePhase {
         redaction: &mut Redaction,
         looked: bool,
     ) -> Result<(), Withheld> {
-        let set = self.authority.current();
+        let set = self.authority.last_good();
         let judged = self.judge_by(&set, subject, json, redaction, looked);
         if let Some(keeper) = &self.keeper {
             keeper.note(subject, set.version(), judged.as_ref().map(|()| &*redaction));
