@@ -5,7 +5,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// What wakes this kind of understanding.
-pub(in crate::policy::understand) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\byour (?:[a-z]+ ){0,2}(?:instructions|prompts?|rules|guidelines|directives|programming|task|restrictions)\b|\brepeat (?:everything|all)\b|\bapi keys?\b|\bcredentials\b|\bprivate keys?\b|\b(?:conversation|chat) history\b|\bpasswords?\b|\baccess tokens?\b|\bnever (?:tell|inform|mention|notify|reveal)\b|\bwithout any\b|\b(?:act|behave|respond) like\b|\byou have no\b|\b(?:system|admin|developer|priority|safety|root) override|\b(?:ethic|moral|safety|content)\w*[ -](?:guideline|protocol|filter|polic|constraint|restriction|safeguard|guardrail|feature|measure|training|rule|standard|programming|check)|\bnote to \w|\b(?:hidden|secret|system|admin|ai|llm|injected|assistant) (?:instruction|directive|note|command)|\bprompt\b|\b(?-i:DAN|STAN|AIM)\b|\bunethical\b|\bamoral\b|\bguardrails?\b|\bunleashed\b|\bevil\b|\beverything\b|\bfrom the (?:beginning|start)\b|\ball text\b|\bcall (?:this|the)\b|\bjailbroken\b|\bwithout (?:[a-z]+ )?(?:restriction|filter|censorship|guardrail|morality)|\brole of\b|\b(?:no|absolutely no|no content) (?:[a-z]+ )?restrictions\b|\bsecretly\b|\bexfiltrate\b";
+pub(in crate::policy::understand) const WAKE: &str = r"\b(?:ignore|disregard|forget|override|bypass|overrule|neglect|dismiss|skip|discard|instead of following|stop following|do not follow|don't follow|ignora|ignorez|oubliez|ignoriere|vergiss|olvida|abaikan|lupakan)\b|\byou (?:are|will|must|have to|can) |\b(?:act|behave|respond|roleplay|role-play) as\b|\bpretend\b|\bimagine you\b|\bfrom now on\b|\bjailbreak|\bdeveloper mode\b|\bdo anything now\b|\bDAN\b|system prompt|system message|initial (?:prompt|instructions)|(?:your|the|above|hidden|original|previous|prior|secret|all) (?:instructions|prompts?|rules|guidelines|directives|programming|words)|\bim_(?:start|end|sep)\b|\[/?inst\]|<</?sys>>|\[/?system|### *(?:system|instruction|human|assistant)|</?(?:system|important|instructions?|secret|hidden|admin|assistant|user)>|<!--|\bdo not (?:tell|mention|inform|reveal|disclose|notify|show|let|alert)\b|\bdon't (?:tell|mention|inform|notify|let)\b|\bwithout (?:telling|informing|notifying|mentioning|the user)|\bbefore using (?:this|any)|\bendoftext\b|\bnew instructions?\b|\bsudo mode\b|\b(?:unrestricted|unfiltered|uncensored)\b|\bno (?:restrictions|rules|filters|limitations)\b|\byour (?:[a-z]+ ){0,2}(?:instructions|prompts?|rules|guidelines|directives|programming|task|restrictions)\b|\brepeat (?:everything|all)\b|\bapi keys?\b|\bcredentials\b|\bprivate keys?\b|\b(?:conversation|chat) history\b|\bpasswords?\b|\baccess tokens?\b|\bnever (?:tell|inform|mention|notify|reveal)\b|\bwithout any\b|\b(?:act|behave|respond) like\b|\byou have no\b|\b(?:system|admin|developer|priority|safety|root) override|\b(?:ethic|moral|safety|content)\w*[ -](?:guideline|protocol|filter|polic|constraint|restriction|safeguard|guardrail|feature|measure|training|rule|standard|programming|check)|\bnote to \w|\b(?:hidden|secret|system|admin|ai|llm|injected|assistant) (?:instruction|directive|note|command)|\bprompt\b|\b(?-i:DAN|STAN|AIM)\b|\bunethical\b|\bamoral\b|\bguardrails?\b|\bunleashed\b|\bevil\b|\beverything\b|\bfrom the (?:beginning|start)\b|\ball text\b|\bcall (?:this|the)\b|\bjailbroken\b|\bwithout (?:[a-z]+ )?(?:restriction|filter|censorship|guardrail|morality)|\brole of\b|\b(?:no|absolutely no|no content) (?:[a-z]+ )?restrictions\b|\bsecretly\b|\bexfiltrate\b|gpt\b|\bopenai\b|\blanguage model\b|\bimmoral\b|\bunlimited\b|\brefus(?:e|es|al|ing)\b|\bin character\b|\bpersona\b|\bgod ?mode\b|developer_mode|\binsert divider\b|unfilter|unflit|\brestrictions\b|\blimitations\b|\billegal\b|\bhypothetical\b|\bcensor|\b(?:text|words|content|message)s? above\b|\bthe above\b|\b(?:were|was|are|have) you\b|\byou (?:were|have been) (?:given|told|instructed)\b|\bthis (?:entire|whole) conversation\b|\binitiali[sz]ation string\b|systemprompt|\bmy instructions\b|\binstructed to\b|\bnew (?:important|urgent)\b|\b(?:important|urgent|priority) new\b|\bforgot\b|\bif you are (?:told|asked)\b|\bset aside\b|\bpay no attention\b|\bsupersede|\bregardless of\b|\bno matter\b|\bignor(?:ar|iert|ieren|i|are|en|uj|er)\b|\boublie|\bolvid|\bdimentica|\bdesconsider|\besque|\bnegeer\b|\bvergeet\b|\bvergessen\b|\bzignoruj\b|\bmissachte|忽略|无视|無視|忘|игнорируй|абудь|무시|잊";
 
 /// Ways to say one thing.
 pub(super) struct Sayings {
@@ -17,10 +17,14 @@ pub(super) struct Sayings {
 }
 
 fn sayings(signal: Signal, always: bool, text: &str) -> Sayings {
+    Sayings { signal, always, regex: pattern(text) }
+}
+
+/// A saying as it is searched for.
+pub(super) fn pattern(text: &str) -> Option<Regex> {
     // Between two words may stand any space, and the marks of Markdown.
     let text = text.replace(" ?", r"[\s_*]*").replace(' ', r"[\s_*]+");
-    let regex = RegexBuilder::new(&text).case_insensitive(true).unicode(false).build().ok();
-    Sayings { signal, always, regex }
+    RegexBuilder::new(&text).case_insensitive(true).unicode(false).build().ok()
 }
 
 /// What is told to a model, by what it is for.
@@ -266,6 +270,53 @@ pub(super) static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
             PromptHidden,
             false,
             r"\b(?:before|whenever|when|prior to) (?:using|calling|invoking|running|you use|you call|executing) (?:this|any|the|other|another) (?:[a-z_]+ )?(?:tool|function)s?\b(?:.|\n){0,160}?\b(?:read|cat|open|fetch|access|load|send)\b(?:.|\n){0,80}?(?:\.ssh|\.env|id_rsa|\.aws|mcp\.json|credentials|/etc/|private key|api key|password|secret|token)",
+        ),
+        // What has more than one adjective nobody writes over an honest task.
+        sayings(
+            PromptOverride,
+            false,
+            r"(?:^|[\n.!?*#>(\[{<\x22'-] ?)(?:(?:new|important|urgent|critical|revised|updated|priority|emergency) ){2,}(?:instructions?|tasks?|directives?|orders?|rules?|commands?)\b|(?:^|[\n*#>(\[{<] ?)new (?:instructions?|directives?|rules?|system prompt) ?(?:[:*\]!]|\n)|\b(?:gave|given?|giving) you (?:your|the|my|those|wrong) instructions and (?:i )?forgot\b|\b(?:regardless of|no matter|in spite of|instead of|rather than) (?:any |all |your |the |following |what |of ){0,4}(?:previous|prior|earlier|original|initial|above) (?:inputs?|instructions?|prompts?|rules|directives?|guidelines)\b|\bif you are (?:told|asked|instructed) to (?:summari[sz]e|translate|answer|classify|review|process)\b[^.\n]{0,80}?\b(?:inste?ad|also|rather)\b",
+        ),
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:ignore|disregard|skip|forget|abandon) (?:the |this |that |your |my )?(?:[a-z]+ ){0,2}(?:task|analysis|classification|translation|summari[sz]ation|question|request|job)\b ?[.,;:!-]+ ?(?:and |please )?(?:instead|output|print|say|reply|respond|just|tell|write)\b|\b(?:forget|ignore|erase|delete|disregard) (?:everything|all|anything)\b[^.\n]{0,24}?\b(?:before (?:this|now)|from (?:before|chat ?gpt|your|open ?ai|this (?:chat|conversation))|you (?:have )?(?:been |ever )?(?:learn\w*|know|told|were)|to your core|about (?:being|your (?:rules|training|instructions)))\b|\b(?:ignore|disregard|forget|override|bypass|set aside|pay no attention to|do not (?:obey|follow|comply with)|don't (?:obey|follow|listen to)|no longer (?:follow|obey)|supersed\w+|replac\w+|overrid\w+|overwrit\w+|cancel|nullif\w+|void|throw away|drop) (?:[a-z'-]+ ){0,5}?(?:previous|prior|above|earlier|preceding|system|developer'?s?|original|initial|former|pre-?programmed|open ?ai'?s?) (?:[a-z]+ ){0,2}?(?:instructions?|prompts?|directives?|orders?|guidelines?|restrictions?|programming|constraints?)\b",
+        ),
+        // The other tongues that are written most: the verb, and that all or earlier instructions are meant.
+        sayings(
+            PromptOverride,
+            false,
+            r"\b(?:ignorier(?:e|en|t)|vergiss|vergessen|missachte\w*|ignor(?:e|ez|er|a|ad|ar|i|are|en|ieren|uj)|oublie[zr]?|olvid(?:a|e|ar|en)|omit(?:e|a)|dimentica\w*|trascura|desconsider(?:e|a)|esque.{1,2}a|negeer|vergeet|abaikan|lupakan|zignoruj|zapomnij)\b(?: [^\s.!?]{1,16}){0,5}?(?: anteriores?| anterior| previas?| pr.{1,2}vias?| pr.{1,2}c.{1,2}dente?s?| ant.{1,2}rieures?| ci-dessus| vorherige\w*| bisherige\w*| vorige\w*| obige\w*| fr.{1,2}here\w*| alle[ns]? (?:anweisungen|regeln|vorgaben|instru)| precedent[ei]| eerdere| bovenstaande| vorige| sebelumnya| di atas| todas| toutes| todos| tutte| semua| poprzedni\w*)\b",
+        ),
+        sayings(
+            PromptOverride,
+            true,
+            r"(?:忽略|无视|無視|忽視|忘记|忘掉|不要理会|不要遵循)[^\n]{0,40}?(?:指令|指示|提示|说明|規則|规则|命令|要求|内容)|(?:以前|前|上記|上|これまで|すべて|全て)の?[^\n]{0,24}?(?:指示|命令|ルール|プロンプト)[^\n]{0,16}?(?:無視|忘れ)|(?:игнорируй|проигнорируй|забудь|Игнорируй|Проигнорируй|Забудь|не следуй)[^\n.]{0,60}?(?:инструкци|указани|команд|правил)|(?:이전|위의|앞의|모든)[^\n.]{0,40}?(?:지시|명령|지침|프롬프트)[^\n.]{0,20}?(?:무시|잊)",
+        ),
+        sayings(
+            PromptRole,
+            false,
+            r"\bgod ?mode\b[^\n.]{0,8}?(?:enabled|active|activated|engaged|is on)|\bdeveloper[\s_\\]*mode[\s\\]*(?::|=|is)? ?(?:enabled|on|active|activated)\b|\b(?:in|operating in|running in) developer mode (?:and|so|now|with|output)\b|\b(?:ethics?|safety|content|censorship|refusal|moral\w*|moderation|policy)[\s_-]*(?:filters?|restrictions?|mechanisms?|polic(?:y|ies)|protocols?|settings?|guidelines?|checks?|limits?)\]? ?[:=] ?\[?(?:disabled|none|off|null|removed|inactive|false)\b|\binsert divider\b|\bun(?:filter|flit|flit?er|restrict|censor)\w*ly\b|\bwith(?:out)? (?:your )?(?:refusal|safety) (?:mechanism|training|filter)",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\b(?:repeat|output|print|show|display|reveal|recite|list|share|give|tell|encode|translate|write|copy|quote|send|summari[sz]e|describe|what (?:are|were|is|was)) (?:[a-z0-9,'-]+ ){0,6}?(?:instructions?|text|words|rules|messages?|prompts?|guidelines|directives?|information|configuration) (?:that )?(?:you (?:were|have been|had been|received|got|was|are)|you've been|were you|i gave you|given to you|provided to you) ?(?:initially |originally |first |previously )?(?:given|told|provided|programmed|following|trained|set|at the|before|when|with|in|\.|\?|$)|\bwhat (?:were|was|are|have) you (?:been )?(?:initially |originally |first )?(?:told|instructed|programmed|prompted|not (?:supposed|allowed|permitted) to (?:tell|say|reveal|share|disclose))\b",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\b(?:repeat|output|print|show|display|copy|encode|translate|paste|reproduce|return|recite|put|write|rewrite|summari[sz]e|spell) (?:out |back |me )?(?:[a-z0-9]+ ){0,3}?(?:the )?(?:text|words|contents?|messages?|everything|sentences?|paragraphs?|conversation|instructions|prompt|lines?) (?:that is |that came |written |directly |immediately )?above\b|\b(?:repeat|output|print|show|encode|translate|paste|reproduce|recite|rewrite) the above (?:text|prompt|words|instructions|messages?|conversation)\b|\b(?:repeat|recite|return|output|print) (?:this|the|our) (?:entire|whole|full|complete) (?:conversation|chat|prompt)\b",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\b(?:output|print|repeat|reveal|show|display|dump|leak|translate|encode|share|recite|tell|give|see|know|view|read|provide|expose|disclose|extract|retrieve|copy|write|list|explain|describe|convert|rephrase|paraphrase|summari[sz]e|return|render|state|what (?:is|are|was|were|does)|opposite of)\b[^.\n?!]{0,48}?\b(?:your|these|those|its) (?:[a-z]+,? ){0,2}?(?:starting|initial|original|first|initiali[sz]ation|system|hidden|secret|internal|base|core|pre|foundational|underlying|developer|operating|backend|confidential|current|exact|full) ?-?(?:prompts?|instructions?|text|messages?|configurations?|string|directives?|settings|rules|guidelines|context|parameters)\b",
+        ),
+        sayings(
+            PromptExfiltration,
+            false,
+            r"\bmy (?:system |initial |original )?(?:instructions|prompt|system prompt) (?:are|were|is|was) ?:|\bi was instructed to ?['\x22:]|\bsystem prompt is ?: ?['\x22]|\b(?:console\.log|print|echo|return|alert|printf|puts|dump)[ (]\(? ?['\x22$]?(?:system|initial)_?(?:prompt|instructions|message)|\b(?:output|print|wrap|inside|in|within|return) <?/?(?:system_?prompt|system_?instructions)>|\binitiali[sz]ation string\b|\b(?:need|want|have|like|allowed|authori[sz]ed|entitled) to (?:see|know|view|read|verify|inspect|review|audit) (?:your|the) (?:full |complete |exact |current |entire )*(?:system prompt|system instructions?|initial prompt|system message)\b",
         ),
     ]
 });
