@@ -10,6 +10,12 @@ use std::sync::LazyLock;
 /// apologise") has two or three.
 const ENOUGH: u32 = 6;
 
+/// What is enough where one of the signs is [`PLAIN`].
+const ENOUGH_WITH_PLAIN: u32 = 4;
+
+/// The weight of a sign that honest roles hardly ever have: ethics, laws or censorship are put aside by name.
+const PLAIN: u32 = 3;
+
 /// Longest text that is weighed as a whole; in longer ones the words of many people stand beside each other.
 const LONGEST: usize = 16 * 1024;
 
@@ -34,10 +40,7 @@ static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
             1,
             r"\b(?:act|acting|respond|answer|reply|behave|speak|write|talk) (?:[a-z]+ ){0,3}?(?:as|like)\b|\bpretend|\brole-? ?play|\bpersona\b|\bsimulat|\bimpersonat|\bpersonif|\bin the role\b|\bthe role of\b|\bplay (?:the )?(?:role|character|part)|\byou are (?:now|going to|about to)\b|\byou will (?:now )?(?:be|become|act|play|simulate)\b",
         ),
-        cue(
-            1,
-            r"\b(?:chat ?gpt|open ?ai|gpt-?[345])\b|\bas an? (?:ai|large|language)\b",
-        ),
+        cue(1, r"\b(?:chat ?gpt|open ?ai|gpt-?[345])\b|\bas an? (?:ai|large|language)\b"),
         cue(
             1,
             r"\b(?-i:[A-Z][A-Za-z]*GPT)\b|\b(?-i:[A-Z]{2,}[a-z]*|[A-Z][a-z]+) (?:mode|bot|ai)\b|\b(?:called|named|known as|dubbed)\b|\bstands for\b|\bnicknamed?\b",
@@ -48,12 +51,16 @@ static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
             r"\b(?:no|not|without|free (?:of|from)|freed from|free itself from|bypass\w*|ignor\w+|disregard\w*|\w+n.{0,3}t|lack\w*|unbound|break\w*|broken?|beyond|regardless of|nor|never|zero|irrespective of|unconstrained by|no longer|any|anti|against|outside|instead of|all|rid of) (?:[a-z.'-]+[ ,/&]+){0,7}?(?:rules|restrictions?|limits|limitations?|filters?|filtering|guidelines|polic(?:y|ies)|boundaries|safeguards|confines|constraints|inhibitions|restraints|principles|content|programming)\b",
         ),
         cue(
-            2,
-            r"\b(?:no|not|without|free (?:of|from)|bypass\w*|ignor\w+|disregard\w*|\w+n.{0,3}t|lack\w*|unbound|regardless of|nor|never|zero|irrespective of|no longer|despite|hates?|devoid of|forget\w*|doesnt|dont|disables?|even if|no matter) (?:[a-z.'-]+[ ,/&]+){0,7}?(?:ethics?|ethical|unethical|morals?|moral|immoral|morality|illegal|legal|legality|laws?|censor\w*|offensive|inappropriate|harmful|dangerous|explicit)\b",
+            PLAIN,
+            r"\b(?:no|not|without|free (?:of|from)|bypass\w*|ignor\w+|disregard\w*|\w+n.{0,3}t|lack\w*|unbound|regardless of|nor|never|zero|irrespective of|no longer|despite|hates?|devoid of|forget\w*|doesnt|dont|disables?|even if|no matter) (?:[a-z.'-]+[ ,/&]+){0,7}?(?:ethics?|ethical|unethical|morals?|moral|immoral|morality|illegal|legal|legality|laws?|censor\w*|offensive|inappropriate|harmful|dangerous|explicit)\b|\b(?:not|no longer|never|isn.{0,3}t|aren.{0,3}t) (?:bound|restrained|restricted|constrained|limited|confined) (?:[a-z]+ ){1,3}?(?:restrictions?|rules|guidelines|polic\w+|limit\w*|filters?|constraints|regulations)\b|\bzero restrictions\b",
         ),
         cue(
-            2,
-            r"\bun(?:filter|restrict|censor|limit|bound|hing|leash|bias|moderat|chain|shackl|ethical|lawful|fetter)\w*|\bamoral\b|\bimmoral\b|\bboundless\b|\bjail ?broken\b|\bunfiltred\b|\bevil\b|\bopposite (?:of|mode|personalit|way)",
+            PLAIN,
+            r"\bun(?:filte?r|restrict|censor|shackl|ethical|fetter|moderat|chained)\w*|\bamoral\b|\bimmoral\b|\bjail ?broken\b|\buncensored",
+        ),
+        cue(
+            1,
+            r"\bun(?:limit|bound|hing|leash|bias|lawful)\w*|\bboundless\b|\bevil\b|\bruthless\b|\brebel|\bopposite (?:of|mode|personalit|way)",
         ),
         // It does what is asked, whatever it is.
         cue(
@@ -68,10 +75,7 @@ static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
             2,
             r"\b(?:illegal|unlawful|criminal|profan\w*|profanit\w*|swear\w*|curs(?:e|es|ing)\b|nsfw|derogatory|racis\w*|sexis\w*|vulgar|explicit|obscen\w*|offensive|controversial|inappropriate|malware|meth|bombs?|hate ?speech|toxic|rude|crude|slurs?|drugs?|violen\w*|erotic|sexual\w*|malicious)\b",
         ),
-        cue(
-            1,
-            r"\b(?:illegal|immoral|unethical|harmful|dangerous)\b",
-        ),
+        cue(1, r"\b(?:illegal|immoral|unethical|harmful|dangerous)\b"),
         // How it is kept in the role.
         cue(
             2,
@@ -102,17 +106,18 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     if text.len() > LONGEST || !ADDRESSED.as_ref().is_none_or(|addressed| addressed.is_match(bytes)) {
         return Vec::new();
     }
-    let mut weight = 0;
+    let (mut weight, mut plain) = (0, false);
     let mut spans = Vec::new();
     for cue in CUES.iter() {
         // What cannot be asked finds everything.
         let Some(regex) = &cue.regex else { return std::iter::once(0..text.len()).collect() };
         if let Some(found) = regex.find(bytes) {
             weight += cue.weight;
+            plain |= cue.weight == PLAIN;
             spans.push(found.range());
         }
     }
-    if weight < ENOUGH {
+    if weight < if plain { ENOUGH_WITH_PLAIN } else { ENOUGH } {
         spans.clear();
     }
     spans
