@@ -28,7 +28,7 @@ struct Cue {
 /// Words that set a model into a role; without one of them nothing is weighed.
 static ADDRESSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"gpt\b|\bopen ?ai\b|\blanguage model\b|\b(?:ai|al|a\.i\.|chat ?bot|bot|assistant)\b|\b(?:act|acting|respond|answer|reply|behave|speak|write|talk|function) (?:[a-z]+ ){0,3}?(?:as|like)\b|\bpretend|\brole-? ?play|\bpersona\b|\bsimulat|\bimpersonat|\bpersonif|\byou(?:'re| are| will)(?: now)?(?: going to| about to)? (?:be|act|become|pretend|play|respond|simulate|answer)\b|\byou are now\b|\bfrom now\b|\bin the role\b|\bthe role of\b|\bthe character\b",
+        r"gpt\b|\bopen ?ai\b|\blanguage model\b|\b(?:ai|al|a\.i\.|chat ?bot|bot|assistant)\b|\b(?:act|acting|respond|answer|reply|behave|speak|write|talk|function) (?:[a-z]+ ){0,3}?(?:as|like)\b|\bpretend|\brole-? ?play|\bpersona\b|\bsimulat|\bimpersonat|\bpersonif|\byou(?:'re| are| will)(?: now)?(?: going to| about to)? (?:be|act|become|pretend|play|respond|simulate|answer)\b|\byou are now\b|\bfrom now\b|\bin the role\b|\bthe role of\b|\bthe character\b|\bin character\b|\byou play\b",
     )
 });
 
