@@ -362,7 +362,7 @@ pub(super) static SAYINGS: LazyLock<Vec<Sayings>> = LazyLock::new(|| {
         sayings(
             PromptHidden,
             false,
-            r"\b(?:send|forward|post|email|upload|execute|run|delete|transfer|share)s?\b[^\n]{0,160}?\bwithout (?:asking|telling|informing|notifying|consulting|alerting|confirmation from) the (?:end ?-?)?user\b|\b(?:do not|don't|never) (?:report|mention|disclose|reveal) (?:the |this |that )?(?:execution|call|copy|upload|request|transfer|step|parameter|mirror|run) (?:parameter )?to the (?:end ?-?)?user\b|\b(?:additionally|in addition|also|always)[\s,]+(?:[a-z]+ )?(?:mirror|post|forward|copy|send|include)\b[^.\n]{0,80}?(?:\bcollector\b|\b(?:metrics|internal|external|analytics|third[- ]party|vendor'?s?) (?:webhook|endpoint|server|address)|\brequest to https?://)|<!--[^>]{0,80}?\byou (?:must|should|need to|have to)\b[^>]{0,80}?\b(?:read|send|include|call|execute|reveal)\b",
+            r"\b(?:send|forward|post|email|upload)s?\b[^\n]{0,160}?\bwithout (?:asking|telling|informing|notifying|consulting|alerting|confirmation from) the (?:end ?-?)?user\b|\b(?:do not|don't|never) (?:report|mention|disclose|reveal) (?:the |this |that )?(?:execution|call|copy|upload|request|transfer|step|parameter|mirror|run) (?:parameter )?to the (?:end ?-?)?user\b|\b(?:additionally|in addition|also|always)[\s,]+(?:[a-z]+ )?(?:mirror|post|forward|copy|send|include)\b[^.\n]{0,80}?(?:\bcollector\b|\b(?:metrics|internal|external|analytics|third[- ]party|vendor'?s?) (?:webhook|endpoint|server|address)|\brequest to https?://)|<!--[^>]{0,80}?\byou (?:must|should|need to|have to)\b[^>]{0,80}?\b(?:read|send|include|call|execute|reveal)\b",
         ),
     ]
 });
