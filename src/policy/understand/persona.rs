@@ -117,7 +117,8 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
             spans.push(found.range());
         }
     }
-    if weight < if plain { ENOUGH_WITH_PLAIN } else { ENOUGH } {
+    let enough = if plain { ENOUGH_WITH_PLAIN } else { ENOUGH };
+    if weight < enough {
         spans.clear();
     }
     spans
