@@ -164,6 +164,10 @@ impl Engine {
     }
 
     /// What the findings mean here.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is known at the two places that ask, and nowhere else"
+    )]
     fn spoke(
         &self,
         posture: &Posture,
@@ -210,6 +214,7 @@ impl Engine {
         self.spoke(&self.posture, &hits, signals, &BTreeMap::new(), &asked, SystemTime::now())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what is found is added up by the caller")]
     fn ask(
         &self,
         triggers: Option<&Triggers>,
