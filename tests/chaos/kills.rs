@@ -6,6 +6,7 @@ use fastrand::Rng;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::Arc;
 
 /// Kills of an ordinary run.
 const KILLS: usize = 40;
@@ -34,14 +35,14 @@ fn number(name: &str, default: usize) -> usize {
 /// One record and what writes to it.
 struct Round<'a> {
     setup: &'a Setup,
-    gate: Option<Gate>,
+    gate: Option<Arc<Gate>>,
     random: Rng,
     number: usize,
 }
 
 impl Round<'_> {
-    fn gate(&mut self) -> &Gate {
-        self.gate.get_or_insert_with(|| self.setup.clone().open())
+    fn gate(&mut self) -> Arc<Gate> {
+        Arc::clone(self.gate.get_or_insert_with(|| Arc::new(self.setup.clone().open())))
     }
 
     /// Starts calls with arguments that no other call has; every fourth only reads.
@@ -55,10 +56,13 @@ impl Round<'_> {
         (0..count).map(|n| gate.start_call(tool(n), &json!({"effect": format!("{tag}-{n}")}))).collect()
     }
 
-    /// Waits until some of the calls had their effect: a different number each time.
-    fn somewhere(&mut self, before: usize) {
+    /// Waits until some of the calls had their effect, a different number each time, or all were answered.
+    fn somewhere(&mut self, gate: &Gate, ids: &[i64], before: usize, what: &str) {
         let wanted = before + self.random.usize(..CALLS / 2);
-        eventually("some calls ran", || (effects(self.setup).len() >= wanted).then_some(()));
+        eventually(&format!("{what}: some calls ran"), || {
+            let ran = effects(self.setup).len() >= wanted;
+            (ran || ids.iter().all(|id| gate.replies_to(*id) > 0)).then_some(())
+        });
     }
 
     /// Every call has exactly one answer.
@@ -71,10 +75,11 @@ impl Round<'_> {
 
     fn kill_server(&mut self, victim: Victim, what: &str) {
         let before = effects(self.setup).len();
-        let ids = Self::start(self.gate(), what, CALLS);
-        self.somewhere(before);
+        let gate = self.gate();
+        let ids = Self::start(&gate, what, CALLS);
+        self.somewhere(&gate, &ids, before, what);
         let is_shell = |command: &str| command == "sh" || command == "dash" || command == "bash";
-        let mut living = self.gate().backends();
+        let mut living = gate.backends();
         living.retain(|process| match victim {
             Victim::Shell => is_shell(&process.command),
             Victim::Tree => true,
@@ -85,8 +90,7 @@ impl Round<'_> {
             living = vec![living.swap_remove(chosen)];
         }
         living.iter().for_each(|process| process.signal("KILL"));
-        let gate = self.gate();
-        Self::all_answered(gate, &ids, what);
+        Self::all_answered(&gate, &ids, what);
         for server in crate::world::SERVERS {
             let mut attempt = 0;
             eventually("the server is back", || {
@@ -99,9 +103,10 @@ impl Round<'_> {
 
     fn kill_proxy(&mut self, what: &str) {
         let before = effects(self.setup).len();
-        Self::start(self.gate(), what, CALLS);
-        self.somewhere(before);
-        let gate = self.gate.take().expect("it runs");
+        let gate = self.gate();
+        let ids = Self::start(&gate, what, CALLS);
+        self.somewhere(&gate, &ids, before, what);
+        self.gate = None;
         gate.signal("KILL");
         assert!(gate.exit_within(PATIENCE).is_some());
         drop(gate);
@@ -113,25 +118,27 @@ impl Round<'_> {
         let other = self.setup.clone().open();
         let before = effects(self.setup).len();
         let ids = Self::start(&other, &format!("{what}-other"), CALLS);
-        Self::start(self.gate(), what, CALLS);
-        self.somewhere(before);
+        let gate = self.gate();
+        let own = Self::start(&gate, what, CALLS);
+        self.somewhere(&gate, &own, before, what);
         // What is dropped kills what carries the mark, so only the signal is sent while the other works.
-        self.gate().signal("KILL");
+        gate.signal("KILL");
         Self::all_answered(&other, &ids, what);
-        assert!(self.gate().exit_within(PATIENCE).is_some());
+        assert!(gate.exit_within(PATIENCE).is_some());
         leave(&other);
-        drop((self.gate.take(), other));
+        self.gate = None;
+        drop((gate, other));
         self.gate();
     }
 
     fn kill_decisions(&mut self, what: &str) {
-        drop(self.gate.take().inspect(leave));
+        drop(self.gate.take().inspect(|gate| leave(gate)));
         let pdp = Pdp::start();
         let port = pdp.port();
         let gate = pdp.serves(self.setup.clone()).open();
         let before = effects(self.setup).len();
         let ids = Self::start(&gate, what, CALLS);
-        self.somewhere(before);
+        self.somewhere(&gate, &ids, before, what);
         pdp.kill();
         let more = Self::start(&gate, &format!("{what}-without"), 4);
         Self::all_answered(&gate, &[ids, more.clone()].concat(), what);
@@ -177,7 +184,7 @@ fn kills_at_any_moment_lose_no_call_and_run_none_twice() {
             done += 1;
             round.number += 1;
         }
-        round.gate.iter().for_each(leave);
+        round.gate.iter().for_each(|gate| leave(gate));
         assert_all(&setup, "the end");
         rows += crate::world::rows(&setup).len();
     }

@@ -95,8 +95,9 @@ impl Expected {
         self.silent
     }
 
+    /// Whether the gate itself says no, or nothing.
     pub(super) fn is_refusal(&self) -> bool {
-        self.silent || !self.codes.is_empty()
+        self.silent || !self.codes.is_empty() && self.lacks.is_empty() && self.has.is_empty()
     }
 
     fn judge(&self, reply: &Reply) -> Result<(), String> {
