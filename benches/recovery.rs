@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 /// Crashes for one figure.
 const CRASHES: usize = 30;
 /// Calls of one round, and rounds that take turns, so that all see the same machine.
-const CALLS: usize = 1_500;
-const ROUNDS: usize = 7;
+const CALLS: usize = 1_000;
+const ROUNDS: usize = 5;
 /// Calls before a round counts.
-const WARMING: usize = 200;
+const WARMING: usize = 100;
 
 struct Gate {
     child: Child,
