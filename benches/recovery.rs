@@ -28,7 +28,8 @@ struct Gate {
 fn stub(id: &str, flags: &[&str]) -> Value {
     let program = gate_path().with_file_name(format!("stub-mcp{}", std::env::consts::EXE_SUFFIX));
     assert!(program.is_file(), "{} is missing: build callgate-stubs first", program.display());
-    json!({"id": id, "command": program, "args": [&["--name", id], flags].concat()})
+    let args = [&["--name", id], flags].concat();
+    json!({"id": id, "command": program, "args": args})
 }
 
 fn gate_path() -> PathBuf {
