@@ -134,7 +134,7 @@ fn processes_that_stand_still_for_a_while() {
     let other = setup.clone().open();
     for round in 0..3 {
         let call = |gate: &Gate, tag: &str, n: usize| {
-            let tool = if n % 2 == 0 { "a__count" } else { "b__count" };
+            let tool = if n.is_multiple_of(2) { "a__count" } else { "b__count" };
             gate.start_call(tool, &json!({"effect": format!("{tag}-{round}-{n}")}))
         };
         // A server: the other one goes on.

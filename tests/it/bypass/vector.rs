@@ -213,11 +213,9 @@ pub(super) fn read(name: &str) -> File {
     let mut lines = text.lines().filter(|line| !line.is_empty());
     let group = lines.next().expect("a first line");
     let group = serde_json::from_str(group).unwrap_or_else(|why| panic!("{name}: {why} in {group}"));
-    let read = |line: &str| {
-        let mut vector: Vector =
-            serde_json::from_str(line).unwrap_or_else(|why| panic!("{name}: {why} in {line}"));
-        vector.fill();
-        vector
-    };
-    File { group, vectors: lines.map(read).collect() }
+    let mut vectors: Vec<Vector> = lines
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{name}: {why} in {line}")))
+        .collect();
+    vectors.iter_mut().for_each(Vector::fill);
+    File { group, vectors }
 }
