@@ -179,9 +179,9 @@ impl Vector {
 
     fn fill(&mut self) {
         let (id, mark) = (self.id.clone(), self.mark());
-        let fill = |text: &str| repeated(&text.replace("${id}", &id).replace("${mark}", &mark));
-        self.send = fill(&self.send);
-        self.answer = self.answer.as_deref().map(fill);
+        for text in std::iter::once(&mut self.send).chain(&mut self.answer) {
+            *text = repeated(&text.replace("${id}", &id).replace("${mark}", &mark));
+        }
         for expected in &mut self.expected {
             if let Value::String(of) = &mut expected.of {
                 *of = of.replace("${id}", &id);
