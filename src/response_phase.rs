@@ -51,7 +51,7 @@ impl ResponsePhase {
     /// # Errors
     /// What a policy blocks, and what cannot be judged, must not pass.
     pub fn judge(&self, subject: &Subject, json: &[u8], redaction: &mut Redaction) -> Result<(), Withheld> {
-        let set = self.authority.current();
+        let set = self.authority.last_good();
         let judged = self.judge_by(&set, subject, json, redaction);
         if let Some(keeper) = &self.keeper {
             keeper.note(subject, set.version(), judged.as_ref().map(|()| &*redaction));

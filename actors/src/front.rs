@@ -177,22 +177,37 @@ impl Front {
         params: Option<Bytes>,
         asker: Box<dyn Asker>,
     ) -> Result<u64, Bytes> {
+        let refuse = |code, text: &str| Err(ErrorObject::new(code, text).into_bytes());
+        if !self.can_be_asked(method) {
+            return refuse(METHOD_NOT_FOUND, &format!("the client does not support {method}"));
+        }
+        match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
+            Ok(params) => self.put(method, params, asker),
+            Err(reason) => refuse(INTERNAL_ERROR, &reason),
+        }
+    }
+
+    /// Puts a question of the gate's own to the client, which is masked already. `None` when the client cannot be
+    /// asked.
+    pub fn ask_own(&self, method: &str, params: Bytes, asker: Box<dyn Asker>) -> Option<u64> {
+        if !self.can_be_asked(method) {
+            return None;
+        }
+        self.put(method, Some(params), asker).ok()
+    }
+
+    fn can_be_asked(&self, method: &str) -> bool {
         let capability = match method {
             "sampling/createMessage" => "sampling",
             "elicitation/create" => "elicitation",
             "roots/list" => "roots",
-            _ => "",
+            _ => return false,
         };
+        self.state().client.as_ref().is_some_and(|client| client.can(capability))
+    }
+
+    fn put(&self, method: &str, params: Option<Bytes>, asker: Box<dyn Asker>) -> Result<u64, Bytes> {
         let refuse = |code, text: &str| Err(ErrorObject::new(code, text).into_bytes());
-        if capability.is_empty() || !self.state().client.as_ref().is_some_and(|client| client.can(capability))
-        {
-            return refuse(METHOD_NOT_FOUND, &format!("the client does not support {method}"));
-        }
-        let params =
-            match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
-                Ok(params) => params,
-                Err(reason) => return refuse(INTERNAL_ERROR, &reason),
-            };
         let token = params.as_ref().and_then(|params| {
             let span = skim::path(params, &["_meta", "progressToken"])?;
             Some((span.clone(), Bytes::copy_from_slice(&params[span])))

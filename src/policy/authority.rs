@@ -308,6 +308,12 @@ impl Authority {
         self.shut.load_full().unwrap_or_else(|| self.current.load_full())
     }
 
+    /// The newest set that could be read, also while the authority is shut. For what is not a decision on a call: a
+    /// tool list must not go empty, and what ran must not lose its answer, because a database is away.
+    pub fn last_good(&self) -> Arc<PolicySet> {
+        self.current.load_full()
+    }
+
     /// Lets nothing pass until [`Authority::open`]: every judging fails with `reason`.
     pub fn shut(&self, reason: &str) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);

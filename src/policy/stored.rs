@@ -266,12 +266,16 @@ mod tests {
                 system("sys_sqli_drop_table", true),
                 system("sys_sqli_truncate", false),
                 system("sql_injection_union", true),
-                system("int_claude_settings", true),
+                system("int_of_another_product", true),
                 policy("t", "sys_sqli_union_select"),
             ],
             Vec::new(),
         );
-        assert_eq!(ids(&done), ["int_claude_settings", "sys_sqli_union_select"], "unknown ones and own ones");
+        assert_eq!(
+            ids(&done),
+            ["int_of_another_product", "sys_sqli_union_select"],
+            "unknown ones and own ones"
+        );
         assert_eq!(done.overrides.len(), 1);
         assert_eq!(
             (done.overrides[0].policy_id.as_str(), done.overrides[0].change.action),

@@ -7,10 +7,8 @@ use super::state::App;
 use crate::pdp::embedded::RULE_SET;
 use crate::policy::authority::{Content, Judgement, Matched, PolicySet, Question};
 use crate::policy::model::{Action, Phase, Severity};
-use crate::policy::{self, Texts};
 use callgate_actors::call::Hints;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -95,34 +93,10 @@ fn judge(set: &Arc<PolicySet>, asked: &Asked) -> Result<Judgement, String> {
         Text::Plain(text) => set.judge(&question(Content::Text(text))),
         Text::Query(query) => match Query::read(query) {
             Query::Text(text) => set.judge(&question(Content::Text(text))),
-            Query::Call { arguments, .. } => {
-                let mut judgement = set.judge(&question(Content::Json(arguments.as_bytes())))?;
-                let mut texts = Texts::default();
-                texts.value(query);
-                let now = SystemTime::now();
-                let posture = set.posture(&asked.backend, &asked.tool, now);
-                let data = BTreeMap::new();
-                let of_call =
-                    policy::Asked { phase: asked.phase, backend: &asked.backend, tool: &asked.tool };
-                let wire = set.engine().judge_under(&posture, &texts, &data, &of_call, now);
-                add(&mut judgement, wire.iter().map(Matched::from));
-                Ok(judgement)
-            }
+            // The arguments as the tool will see them, which is what a gate of ours would judge by itself. The marks of
+            // the JSON text around them would be read as quotes and comments.
+            Query::Call { arguments, .. } => set.judge(&question(Content::Json(arguments.as_bytes()))),
         },
-    }
-}
-
-/// Adds who spoke of the text as it stands and has not spoken yet.
-fn add(judgement: &mut Judgement, more: impl Iterator<Item = Matched>) {
-    let before = judgement.matched.len();
-    for matched in more {
-        if !judgement.matched.iter().any(|known| known.policy_id == matched.policy_id) {
-            judgement.matched.push(matched);
-        }
-    }
-    if judgement.matched.len() > before {
-        judgement.matched.sort_by_key(|matched| (matched.action, std::cmp::Reverse(matched.severity)));
-        judgement.action = judgement.matched.first().map(|matched| matched.action);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Reads the text of `POST /api/v1/decide`: gates write a tool call as `tool_call: NAME args: {…}` (the AxonFlow
-//! contract, section 1.3). The arguments are judged as the tool will see them, decoded, and the text as it stands.
+//! contract, section 1.3). The arguments are judged as the tool will see them, decoded; any other text as it stands.
 
 use crate::strict::read_object;
 

@@ -108,8 +108,7 @@ impl Holding<'_> {
         let id = self.ticket.question.as_ref().and_then(|question| {
             let params = elicitation(question);
             let asker = Box::new(Answer(sender));
-            let front = &self.machine.front;
-            front.ask(&self.call.backend, "elicitation/create", Some(params), asker).ok()
+            self.machine.front.ask_own("elicitation/create", params, asker)
         });
         Question { front: self.machine.front.clone(), id, answer: id.map(|_| answer) }
     }
