@@ -253,14 +253,6 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_of_both_readings_speaks_first() {
-        let mut one = judged(vec![matched(Action::Warn, "pii-us")]).judgement;
-        add(&mut one, [matched(Action::Warn, "pii-us"), matched(Action::Block, "security-sqli")].into_iter());
-        assert_eq!(one.action, Some(Action::Block));
-        assert_eq!(one.matched.len(), 2);
-    }
-
-    #[test]
     fn critical_findings_are_not_overridden() {
         assert!(!judged(vec![matched(Action::Warn, "x")]).override_available(), "nothing to override");
         let mut held = judged(vec![matched(Action::Block, "x")]);
