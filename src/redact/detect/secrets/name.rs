@@ -433,7 +433,17 @@ pub(in crate::redact) fn is_sign(text: &[u8], sign: usize) -> bool {
 }
 
 /// Words in a name that make its value a digest, a place or a number of a record.
-const OPEN_NAMES: [&[u8]; 68] = [
+const OPEN_NAMES: [&[u8]; 78] = [
+    b"value",
+    b"result",
+    b"output",
+    b"line",
+    b"item",
+    b"note",
+    b"message",
+    b"key",
+    b"checksum",
+    b"etags",
     b"sha",
     b"md",
     b"hash",
@@ -810,7 +820,7 @@ fn plain_value(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
             .iter()
             .take(LONGEST_VALUE)
             .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))
-            .or((rest.len() < LONGEST_VALUE).then_some(rest.len()))?;
+            .or((secret != Secret::Password && rest.len() < LONGEST_VALUE).then_some(rest.len()))?;
         return is_value(secret, &rest[..end]).then_some(Span { start: at, end: at + end });
     }
     for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"basic ", b"Api-Token ", b"Token ", b"token "] {
