@@ -5,9 +5,9 @@
 //! for itself. Times in the loose sense of cards never join.
 
 use super::detect::DETECTORS;
-use super::detect::secrets::{Secret, is_value};
+use super::detect::secrets::{Secret, is_value, kind_of_name};
 use super::encoded;
-use super::labels::Labels;
+use super::labels::{self, Labels};
 use super::splice::{Fill, Splice};
 use super::text::{Hit, Matcher};
 
@@ -59,7 +59,8 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Adds a piece.
     pub(super) fn push(&mut self, piece: Piece) {
-        self.telling |= piece.telling;
+        // Of a long piece nobody looked whether it holds a digit.
+        self.telling |= piece.telling || piece.end - piece.start > LONGEST_PIECE;
         if self.pieces.len() < MOST_PIECES {
             self.pieces.push(piece);
         } else {
@@ -88,6 +89,7 @@ impl Pieces {
         splices: &mut Vec<Splice>,
     ) {
         if !self.is_idle() {
+            let around = if around.array { around } else { named(bytes, matcher, &self.pieces, around) };
             let mut judged = Judged { bytes, matcher, around, text: Vec::new(), hits: Vec::new() };
             if let Some(row) = judged.row(&self.pieces) {
                 splices.extend(self.pieces.iter().map(|piece| fill(piece, row)));
@@ -98,6 +100,40 @@ impl Pieces {
         self.clear();
     }
 }
+
+/// What the names of neighbouring fields say together: `card_part1` and `card_part2` are parts of a card.
+fn named(bytes: &[u8], matcher: &Matcher, pieces: &[Piece], around: Around) -> Around {
+    let mut stems = pieces.iter().map(|piece| stem(bytes, piece));
+    let Some(Some(first)) = stems.next() else { return around };
+    if first.is_empty() || !stems.all(|stem| stem == Some(first)) {
+        return around;
+    }
+    let secret = kind_of_name(first).and_then(|secret| Some((secret, matcher.secret_row(secret)?)));
+    Around { labels: labels::of_key(first).unwrap_or_default(), secret, array: false }
+}
+
+/// The key of a field up to the word for a part and the number that end it.
+fn stem<'b>(bytes: &'b [u8], piece: &Piece) -> Option<&'b [u8]> {
+    let quote = |text: &'b [u8]| text.strip_suffix(b"\"");
+    let before = &bytes[piece.start.saturating_sub(LONGEST_KEY)..piece.start];
+    let before = if piece.number { before } else { quote(before)? };
+    let key = quote(before.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end())?;
+    let key = &key[memchr::memrchr(b'"', key)? + 1..];
+    let digits = key.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let sign = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b' ');
+    let trim = |text: &'b [u8]| &text[..text.len() - text.iter().rev().take_while(|byte| sign(byte)).count()];
+    let stem = trim(&key[..key.len() - digits]);
+    let part = PARTS.iter().find_map(|part| {
+        let at = stem.len().checked_sub(part.len())?;
+        stem[at..].eq_ignore_ascii_case(part).then(|| trim(&stem[..at]))
+    });
+    (digits > 0).then_some(part.unwrap_or(stem))
+}
+
+/// Longest key that is read.
+const LONGEST_KEY: usize = 64;
+/// Words for a part of a value.
+const PARTS: [&[u8]; 8] = [b"part", b"piece", b"chunk", b"segment", b"seg", b"block", b"group", b"section"];
 
 fn fill(piece: &Piece, row: u8) -> Splice {
     let fill = if piece.number { Fill::Quoted { row, level: 0 } } else { Fill::Token(row) };
@@ -154,7 +190,10 @@ impl Judged<'_> {
     /// spread over them.
     fn is_sure(&self, pieces: &[Piece], row: u8) -> bool {
         let numbers = pieces.iter().any(|piece| piece.number);
-        self.around.array || !numbers || matches!(DETECTORS[usize::from(row)].kind, "card" | "iban" | "nik")
+        self.around.array
+            || !self.around.labels.is_empty()
+            || !numbers
+            || matches!(DETECTORS[usize::from(row)].kind, "card" | "iban" | "nik")
     }
 
     /// Rows of strings of equal length among the pieces, such as four times four digits before an expiry date.

@@ -19,7 +19,7 @@ pub const KNOWN_KEYS: usize = 32;
 pub const MIN_DIGITS: usize = 4;
 /// Fewest digits, close together, of a value that is made of digits: a date of birth such as 4/12/1988 has 7, the
 /// shortest passport number 6.
-pub const MIN_DENSE_DIGITS: usize = 6;
+pub const MIN_DENSE_DIGITS: usize = 5;
 /// Fewest digits of an identifier of letters and digits: an Indian PAN.
 pub const MIN_WORD_DIGITS: usize = 4;
 /// Longest identifier that is looked at: an IBAN has 34 characters.

@@ -7,6 +7,7 @@ pub(super) mod decode;
 mod disguise;
 mod fragment;
 mod path;
+mod persona;
 mod prompt;
 mod sayings;
 mod statement;

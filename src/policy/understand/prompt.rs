@@ -1,6 +1,7 @@
 //! Reads language for what it asks of a model: to forget its instructions, to be somebody else, to give away what it
 //! knows, or to do something behind the person's back.
 
+use super::persona;
 use super::sayings::{SAYINGS, standing_in};
 use crate::policy::signal::{Signal, Signals};
 use std::ops::Range;
@@ -48,6 +49,11 @@ fn each(text: &str, mut told: impl FnMut(Signal, Range<usize>) -> bool) {
             if !reported && !told(signal, found.range()) {
                 break;
             }
+        }
+    }
+    for span in persona::spans(text) {
+        if !told(Signal::PromptRole, span) {
+            break;
         }
     }
 }

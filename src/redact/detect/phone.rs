@@ -6,8 +6,8 @@ use crate::redact::dates;
 use crate::redact::labels::Labels;
 use crate::redact::window::{Span, Surroundings};
 
-/// Fewest digits of a number beside a label: six in the Faroe Islands and Greenland.
-const FEWEST_LABELLED: usize = 6;
+/// Fewest digits of a number beside a label: five on islands such as Saint Helena and in Vanuatu.
+const FEWEST_LABELLED: usize = 5;
 /// Most digits (ITU-T E.164).
 const MAX_PHONE_DIGITS: usize = 15;
 

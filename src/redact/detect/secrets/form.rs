@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
 /// Prepared searches: preparing one costs more than looking through a short text.
-static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
+static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"BEGIN "));
 static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
 
 /// Shortest run of letters, digits, `_`, `-` and `.` that is looked at.
@@ -66,17 +66,23 @@ const FORMS: &[Form] = &[
     form(b"AQVN", Secret::Token, 35, Url),
     form(b"ATBB", Secret::Token, 24, Alphanumeric),
     form(b"ATOA", Secret::Token, 40, Url),
-    form(b"API-", Secret::Token, 20, Alphanumeric),
+    form(b"API-", Secret::Token, 16, Alphanumeric),
     form(b"AQE", Secret::Token, 100, Url),
     form(b"A3-", Secret::Token, 30, Url),
+    form(b"AC", Secret::Token, 32, Hex),
+    form(b"BBFF-", Secret::Token, 30, Alphanumeric),
     form(b"CLOJARS_", Secret::Token, 60, Alphanumeric),
     form(b"CFPAT-", Secret::Token, 40, Url),
+    form(b"CCIPAT_", Secret::Token, 40, Url),
+    form(b"CCIPRJ_", Secret::Token, 40, Url),
     form(b"EAACEdEose0cBA", Secret::Token, 20, Alphanumeric),
     form(b"EAAAE", Secret::Token, 50, Url),
     form(b"EZAK", Secret::Token, 54, Alphanumeric),
     form(b"EAAA", Secret::Token, 56, Url),
     form(b"EAAG", Secret::Token, 80, Alphanumeric),
     form(b"EAAC", Secret::Token, 80, Alphanumeric),
+    form(b"EAAB", Secret::Token, 80, Alphanumeric),
+    form(b"EAAJ", Secret::Token, 80, Alphanumeric),
     form(b"FLWSECK", Secret::Token, 24, Url),
     form(b"FLWPUBK", Secret::Token, 24, Url),
     form(b"FlyV1", Secret::Token, 40, Url),
@@ -84,18 +90,25 @@ const FORMS: &[Form] = &[
     form(b"GOCSPX-", Secret::Google, 24, Url),
     form(b"GOOG1E", Secret::Google, 57, Alphanumeric),
     form(b"HRKU-", Secret::Token, 36, Url),
+    form(b"K00", Secret::Token, 26, Alphanumeric),
     form(b"LTAI", Secret::Token, 16, Alphanumeric),
     form(b"NRAK-", Secret::Token, 27, Capitals),
     form(b"NRII-", Secret::Token, 32, Url),
     form(b"NRAA-", Secret::Token, 27, Alphanumeric),
     form(b"NRJS-", Secret::Token, 19, Alphanumeric),
     form(b"PMAK-", Secret::Token, 40, Url),
+    form(b"PMAT-", Secret::Token, 24, Url),
+    form(b"RGAPI-", Secret::Token, 36, Url),
     form(b"SG.", Secret::Token, 40, Dotted),
     form(b"SBM", Secret::Token, 60, Alphanumeric),
     form(b"SK", Secret::Token, 32, Hex),
+    form(b"UCA-", Secret::Token, 60, Url),
+    form(b"VF.DM.", Secret::Token, 30, Dotted),
+    form(b"YCAJE", Secret::Token, 30, Url),
     form(b"access-development-", Secret::Token, 36, Url),
     form(b"access-production-", Secret::Token, 36, Url),
     form(b"access-sandbox-", Secret::Token, 36, Url),
+    form(b"ap_", Secret::Token, 32, Hex),
     form(b"apify_api_", Secret::Token, 26, Alphanumeric),
     form(b"api_org_", Secret::Token, 30, Alphanumeric),
     form(b"atlasv1", Secret::Token, 40, Url),
@@ -103,6 +116,7 @@ const FORMS: &[Form] = &[
     form(b"api-", Secret::Token, 36, Url),
     form(b"bkua_", Secret::Token, 30, Alphanumeric),
     form(b"bkaj_", Secret::Token, 30, Alphanumeric),
+    form(b"cflt", Secret::Token, 48, Alphanumeric),
     form(b"cmVmd", Secret::Token, 50, Alphanumeric),
     form(b"cfut_", Secret::Token, 40, Url),
     form(b"cfat_", Secret::Token, 40, Url),
@@ -110,6 +124,7 @@ const FORMS: &[Form] = &[
     form(b"cio", Secret::Token, 32, Alphanumeric),
     form(b"ck_", Secret::Token, 40, Hex),
     form(b"cs_", Secret::Token, 40, Hex),
+    form(b"clh_", Secret::Token, 40, Url),
     form(b"duffel_live_", Secret::Token, 40, Url),
     form(b"duffel_test_", Secret::Token, 40, Url),
     form(b"dvc_server_", Secret::Token, 30, Url),
@@ -128,8 +143,17 @@ const FORMS: &[Form] = &[
     form(b"dp.ct.", Secret::Token, 40, Alphanumeric),
     form(b"dp.sa.", Secret::Token, 40, Alphanumeric),
     form(b"dapi", Secret::Token, 32, Alphanumeric),
+    form(b"dG9r", Secret::Token, 50, Alphanumeric),
+    form(b"ddp_", Secret::Token, 36, Alphanumeric),
+    form(b"ddw_", Secret::Token, 36, Alphanumeric),
+    form(b"ddo_", Secret::Token, 36, Alphanumeric),
+    form(b"ddc_", Secret::Token, 36, Alphanumeric),
+    form(b"ddn_", Secret::Token, 36, Alphanumeric),
     form(b"eu01xx", Secret::Token, 30, Alphanumeric),
+    form(b"eyJrIjoi", Secret::Token, 50, Alphanumeric),
     form(b"eyJ", Secret::Jwt, 30, Dotted),
+    form(b"e2b_", Secret::Token, 40, Alphanumeric),
+    form(b"ecfg_", Secret::Token, 24, Alphanumeric),
     form(b"fio-u-", Secret::Token, 40, Url),
     form(b"figd_", Secret::Token, 30, Url),
     form(b"fo1_", Secret::Token, 43, Url),
@@ -138,7 +162,10 @@ const FORMS: &[Form] = &[
     form(b"fm2_", Secret::Token, 60, Url),
     form(b"fnA", Secret::Token, 40, Url),
     form(b"fw_", Secret::Token, 20, Alphanumeric),
+    form(b"fc-", Secret::Token, 32, Hex),
+    form(b"figo_", Secret::Token, 30, Url),
     form(b"github_pat_", Secret::GitHub, 30, Url),
+    form(b"glitch-", Secret::Token, 36, Url),
     form(b"glagent-", Secret::GitLab, 20, Url),
     form(b"glsoat-", Secret::GitLab, 20, Url),
     form(b"glffct-", Secret::GitLab, 20, Url),
@@ -159,13 +186,17 @@ const FORMS: &[Form] = &[
     form(b"ghr_", Secret::GitHub, 30, Alphanumeric),
     form(b"gsk_", Secret::Token, 40, Alphanumeric),
     form(b"glc_", Secret::Token, 32, Alphanumeric),
+    form(b"gAAAAAB", Secret::Token, 60, Url),
+    form(b"glrtr-", Secret::Token, 20, Url),
     form(b"hexpm_", Secret::Token, 30, Alphanumeric),
     form(b"hvs.", Secret::Token, 24, Url),
     form(b"hvb.", Secret::Token, 24, Url),
     form(b"hf_", Secret::Token, 30, Alphanumeric),
+    form(b"hvr.", Secret::Token, 24, Url),
     form(b"jfrog_", Secret::Token, 40, Url),
     form(b"jina_", Secret::Token, 40, Url),
     form(b"key-", Secret::Token, 32, Alphanumeric),
+    form(b"keyId-", Secret::Token, 30, Url),
     form(b"lin_api_", Secret::Token, 30, Alphanumeric),
     form(b"lsv2_pt_", Secret::Token, 32, Url),
     form(b"lsv2_sk_", Secret::Token, 32, Url),
@@ -173,8 +204,16 @@ const FORMS: &[Form] = &[
     form(b"lmsq_", Secret::Token, 30, Url),
     form(b"lsv2_", Secret::Token, 60, Url),
     form(b"ls__", Secret::Token, 32, Alphanumeric),
+    form(b"link-production-", Secret::Token, 36, Url),
+    form(b"link-sandbox-", Secret::Token, 36, Url),
+    form(b"link-development-", Secret::Token, 36, Url),
+    form(b"lin_oauth_", Secret::Token, 30, Alphanumeric),
+    form(b"lin_wh_", Secret::Token, 30, Alphanumeric),
     form(b"mg-api-", Secret::Token, 30, Url),
     form(b"mfa.", Secret::Token, 60, Url),
+    form(b"mlsn.", Secret::Token, 50, Alphanumeric),
+    form(b"mob-", Secret::Token, 36, Url),
+    form(b"m0-", Secret::Token, 36, Alphanumeric),
     form(b"nvapi-", Secret::Token, 50, Url),
     form(b"napi_", Secret::Token, 40, Alphanumeric),
     form(b"npm_", Secret::Npm, 30, Alphanumeric),
@@ -183,6 +222,8 @@ const FORMS: &[Form] = &[
     form(b"ocid1.user.", Secret::Token, 60, Dotted),
     form(b"ops_eyJ", Secret::Token, 60, Url),
     form(b"oy2", Secret::Token, 43, Alphanumeric),
+    form(b"os_v2_", Secret::Token, 60, Url),
+    form(b"pub-c-", Secret::Token, 36, Url),
     form(b"pscale_oauth_", Secret::Token, 32, Dotted),
     form(b"pscale_tkn_", Secret::Token, 32, Dotted),
     form(b"pscale_pw_", Secret::Token, 32, Dotted),
@@ -193,7 +234,7 @@ const FORMS: &[Form] = &[
     form(b"project-", Secret::Token, 36, Alphanumeric),
     form(b"pk.eyJ", Secret::Token, 60, Dotted),
     form(b"pypi-", Secret::PyPi, 40, Url),
-    form(b"pplx-", Secret::Token, 40, Alphanumeric),
+    form(b"pplx-", Secret::Token, 32, Alphanumeric),
     form(b"pcsk_", Secret::Token, 40, Url),
     form(b"pul-", Secret::Token, 40, Alphanumeric),
     form(b"phc_", Secret::Token, 40, Alphanumeric),
@@ -203,6 +244,11 @@ const FORMS: &[Form] = &[
     form(b"pnu_", Secret::Token, 36, Alphanumeric),
     form(b"pat", Secret::Token, 70, Dotted),
     form(b"pa-", Secret::Token, 43, Url),
+    form(b"pina_", Secret::Token, 40, Url),
+    form(b"public-token-", Secret::Token, 30, Url),
+    form(b"pk-lf-", Secret::Token, 36, Url),
+    form(b"pk-", Secret::Token, 30, Alphanumeric),
+    form(b"pk_", Secret::Token, 32, Url),
     form(b"rubygems_", Secret::Token, 40, Alphanumeric),
     form(b"rzp_live_", Secret::Token, 14, Alphanumeric),
     form(b"rzp_test_", Secret::Token, 14, Alphanumeric),
@@ -210,11 +256,15 @@ const FORMS: &[Form] = &[
     form(b"rk_test_", Secret::Stripe, 10, Alphanumeric),
     form(b"rootly_", Secret::Token, 60, Alphanumeric),
     form(b"rdme_", Secret::Token, 60, Alphanumeric),
-    form(b"rnd_", Secret::Token, 28, Alphanumeric),
+    form(b"rnd_", Secret::Token, 24, Alphanumeric),
     form(b"r8_", Secret::Token, 37, Alphanumeric),
     form(b"re_", Secret::Token, 32, Url),
-    form(b"shippo_live_", Secret::Token, 40, Alphanumeric),
-    form(b"shippo_test_", Secret::Token, 40, Alphanumeric),
+    form(b"rpa_", Secret::Token, 36, Alphanumeric),
+    form(b"rootly-", Secret::Token, 40, Url),
+    form(b"shippo_live_", Secret::Token, 32, Alphanumeric),
+    form(b"shippo_test_", Secret::Token, 32, Alphanumeric),
+    form(b"sub-c-", Secret::Token, 36, Url),
+    form(b"sec-c-", Secret::Token, 36, Url),
     form(b"sk-svcacct-", Secret::OpenAi, 20, Url),
     form(b"sb_secret_", Secret::Token, 20, Url),
     form(b"sk-or-v1-", Secret::Token, 32, Alphanumeric),
@@ -249,6 +299,9 @@ const FORMS: &[Form] = &[
     form(b"sk-", Secret::OpenAi, 32, Url),
     form(b"sk_", Secret::Token, 24, Alphanumeric),
     form(b"sl.", Secret::Token, 100, Dotted),
+    form(b"secretId-", Secret::Token, 30, Url),
+    form(b"sb_publishable_", Secret::Token, 20, Url),
+    form(b"shpua_", Secret::Token, 32, Alphanumeric),
     form(b"tgp_v1_", Secret::Token, 40, Url),
     form(b"tskey-", Secret::Token, 20, Url),
     form(b"tk-us-", Secret::Token, 48, Url),
@@ -256,11 +309,14 @@ const FORMS: &[Form] = &[
     form(b"test_", Secret::Token, 35, Hex),
     form(b"tfp_", Secret::Token, 40, Url),
     form(b"t1.", Secret::Token, 80, Dotted),
+    form(b"testsk_", Secret::Token, 24, Url),
     form(b"vercel_", Secret::Token, 24, Url),
     form(b"v1.0-", Secret::Token, 140, Url),
     form(b"vcp_", Secret::Token, 20, Alphanumeric),
     form(b"vck_", Secret::Token, 20, Alphanumeric),
     form(b"vci_", Secret::Token, 40, Alphanumeric),
+    form(b"v4.local.", Secret::Token, 60, Dotted),
+    form(b"v2.local.", Secret::Token, 60, Dotted),
     form(b"whsec_", Secret::Stripe, 24, Alphanumeric),
     form(b"xsmtpsib-", Secret::Token, 64, Url),
     form(b"xkeysib-", Secret::Token, 64, Url),
@@ -278,6 +334,7 @@ const FORMS: &[Form] = &[
     form(b"xai-", Secret::Token, 40, Alphanumeric),
     form(b"xau_", Secret::Token, 60, Url),
     form(b"ya29.", Secret::Google, 20, Dotted),
+    form(b"y0_", Secret::Token, 40, Url),
     form(b"zpka_", Secret::Token, 40, Url),
 ];
 
@@ -413,14 +470,64 @@ fn judge(run: &[u8]) -> Option<(usize, Secret)> {
     if run.len() < 16 {
         return None;
     }
-    known(run).or_else(|| unknown(run))
+    known(run).or_else(|| unknown(run)).or_else(|| told(run))
 }
 
 /// Shortest random part of a token whose prefix nobody knows: identifiers with a prefix have up to 29 characters.
 const SHORTEST_UNKNOWN: usize = 32;
 
+/// The same with signs among the random characters.
+const SHORTEST_WITH_SIGNS: usize = 36;
+
 /// Longest token whose prefix nobody knows; media are longer.
 const LONGEST_UNKNOWN: usize = 512;
+
+/// Words in the prefix of a token that say what it is.
+const TELLING: [&[u8]; 22] = [
+    b"live",
+    b"test",
+    b"prod",
+    b"production",
+    b"sandbox",
+    b"secret",
+    b"token",
+    b"key",
+    b"apikey",
+    b"api",
+    b"pat",
+    b"sk",
+    b"access",
+    b"private",
+    b"auth",
+    b"oauth",
+    b"refresh",
+    b"webhook",
+    b"personal",
+    b"admin",
+    b"deploy",
+    b"restricted",
+];
+
+/// Shortest random part of a token whose prefix says what it is.
+const SHORTEST_TOLD: usize = 20;
+
+/// A token whose prefix nobody knows, but says what it is: `acme_live_…`, `shop-api-token-…`.
+fn told(run: &[u8]) -> Option<(usize, Secret)> {
+    if !run[0].is_ascii_lowercase() || run.len() > LONGEST_UNKNOWN {
+        return None;
+    }
+    let length = run.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let (head, body) = run.split_at(run.len() - length);
+    if !(4..=32).contains(&head.len()) || body.len() < SHORTEST_TOLD {
+        return None;
+    }
+    let count = |wanted: fn(&u8) -> bool| body.iter().filter(|byte| wanted(byte)).count();
+    let drawn = count(u8::is_ascii_digit) >= 4 && count(u8::is_ascii_alphabetic) >= 4;
+    let small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    let mut words = head.split(|byte| matches!(byte, b'_' | b'-'));
+    (drawn && head.iter().all(small) && words.any(|word| TELLING.contains(&word)))
+        .then_some((run.len(), Secret::Token))
+}
 
 /// A token that only looks like one: words in small letters, `_` or `-`, then many random characters. And those that
 /// are told by the lengths of their parts.
@@ -446,6 +553,21 @@ fn unknown(run: &[u8]) -> Option<(usize, Secret)> {
     {
         return Some((first.len() + second.len() + third.len() + 2, Secret::Token));
     }
+    if memchr::memmem::find(&run[..32], b".atlasv1.").is_some() {
+        return Some((run.len(), Secret::Token));
+    }
+    // A short word, a sign, and a random part with signs of its own.
+    let small = run.iter().take(9).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let large = run.iter().take(9).take_while(|byte| byte.is_ascii_uppercase()).count();
+    let word = small.max(large);
+    if (2..=8).contains(&word) && matches!(run[word], b'_' | b'-') {
+        let body = &run[word + 1..];
+        let signs = body.iter().filter(|byte| sign(byte)).count();
+        let capitals = body.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+        if body.len() >= SHORTEST_WITH_SIGNS && is_mixed(body) && signs * 10 <= body.len() && capitals >= 6 {
+            return Some((run.len(), Secret::Token));
+        }
+    }
     let length = run.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let (head, body) = run.split_at(run.len() - length);
     let prefix = (2..=16).contains(&head.len())
@@ -461,9 +583,6 @@ fn is_mixed(text: &[u8]) -> bool {
     count(u8::is_ascii_digit) >= 2 && count(u8::is_ascii_lowercase) >= 3 && count(u8::is_ascii_uppercase) >= 3
 }
 
-static SLACK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"hooks.slack.com/"));
-static WEBHOOKS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"/api/webhooks/"));
-
 /// A secret that is told by what stands before a run: where the secret starts.
 fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
     let before = &text[run.start.saturating_sub(LONGEST_PLACE)..run.start];
@@ -478,15 +597,54 @@ fn placed(text: &[u8], run: Span) -> Option<(Span, Secret)> {
     if !before.ends_with(b"/") || body.len() < 20 {
         return None;
     }
-    if SLACK.find(before).is_some() {
-        return Some((run, Secret::Slack));
+    // The address of a hook is the secret, and so is one with a key in its path.
+    let begin = before
+        .iter()
+        .rposition(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'(' | b'='))
+        .map_or(0, |at| at + 1);
+    let url = &before[begin..];
+    let scheme = memchr::memmem::find(url, b"://")?;
+    let from = url[..scheme].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let start = run.start - url.len() + scheme - from;
+    let holds = |place: &[u8]| memchr::memmem::find(&url[scheme..], place).is_some();
+    if holds(b"hooks.slack.com/") {
+        return Some((Span { start, end: run.end }, Secret::Slack));
     }
-    let discord = || WEBHOOKS.find(before).is_some() && memchr::memmem::find(before, b"discord").is_some();
-    (discord() && is_mixed(body)).then_some((run, Secret::Token))
+    let drawn = is_mixed(body) || is_hexadecimal(body);
+    (drawn && PLACES.iter().any(|place| holds(place)))
+        .then_some((Span { start, end: run.end }, Secret::Token))
+}
+
+/// Places in a URL behind which a key stands in the path.
+const PLACES: [&[u8]; 18] = [
+    b"//hook.",
+    b"api.render.com/deploy/",
+    b"/webhook/",
+    b"/webhooks/",
+    b"/webhookb2/",
+    b"/build_hooks/",
+    b"/hooks/",
+    b"//hooks.",
+    b"/integrations/deploy/",
+    b"//maker.ifttt.com/",
+    b".infura.io/v3/",
+    b".alchemy.com/v2/",
+    b".alchemyapi.io/v2/",
+    b".quiknode.pro/",
+    b".getblock.io/",
+    b".chainstack",
+    b"//hc-ping.com/",
+    b"/services/hooks/",
+];
+
+/// Whether a text is at least 32 hexadecimal digits, perhaps in the groups of a UUID.
+fn is_hexadecimal(text: &[u8]) -> bool {
+    let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit()).count();
+    digits >= 32 && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
 
 /// Reach of the place before a run: a host, a path, a number.
-const LONGEST_PLACE: usize = 64;
+const LONGEST_PLACE: usize = 160;
 
 /// A secret whose prefix is known.
 fn known(run: &[u8]) -> Option<(usize, Secret)> {
@@ -526,12 +684,37 @@ fn starts(text: &[u8], run: Span) -> impl Iterator<Item = usize> {
 
 /// Whether a run of a text starts with a secret; also behind the `n` of an escaped line break.
 pub(super) fn is_secret(text: &[u8], run: Span) -> bool {
-    starts(text, run).any(|start| judge(&text[start..run.end]).is_some()) || placed(text, run).is_some()
+    starts(text, run).any(|start| judge(&text[start..run.end]).is_some())
+        || placed(text, run).is_some()
+        || putty(text, run).is_some()
 }
 
 /// Whether a private key may stand in a text.
 pub(in crate::redact) fn may_hold_key(text: &[u8]) -> bool {
-    text.len() > 64 && BEGIN.find(text).is_some()
+    text.len() > 64 && BEGIN.find_iter(text).any(|at| dashes_before(text, at).is_some())
+}
+
+/// Where the dashes before `BEGIN` start, four of them with a space or five.
+fn dashes_before(text: &[u8], at: usize) -> Option<usize> {
+    [&b"-----"[..], b"---- "].iter().any(|dashes| text[..at].ends_with(dashes)).then(|| at - 5)
+}
+
+/// How a key of PuTTY starts, and what its last line starts with.
+const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
+const PUTTY_END: &[u8] = b"Private-MAC: ";
+
+/// The key of PuTTY that starts with a run.
+fn putty(text: &[u8], run: Span) -> Option<Span> {
+    if !text[run.start..run.end].starts_with(PUTTY)
+        || memchr::memmem::find(&text[run.end..], b"Private-Lines").is_none()
+    {
+        return None;
+    }
+    let end = memchr::memmem::find(&text[run.start..], PUTTY_END).map_or(text.len(), |offset| {
+        let sum = run.start + offset + PUTTY_END.len();
+        sum + text[sum..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+    });
+    Some(Span { start: run.start, end })
 }
 
 /// Whether a URL with user and password may stand in a text.
@@ -545,6 +728,8 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             found.push(Found { span: Span { start: run.start, end: run.start + length }, secret });
         } else if let Some((span, secret)) = placed(text, run) {
             found.push(Found { span, secret });
+        } else if let Some(span) = putty(text, run) {
+            found.push(Found { span, secret: Secret::PrivateKey });
         }
     }
     private_keys(text, found);
@@ -554,21 +739,27 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
 fn private_keys(text: &[u8], found: &mut Vec<Found>) {
     let mut at = 0;
     while let Some(offset) = text.get(at..).and_then(|rest| BEGIN.find(rest)) {
-        let start = at + offset;
+        at += offset + 6;
+        let Some(start) = dashes_before(text, at - 6) else { continue };
         let head = &text[start..text.len().min(start + 64)];
-        at = start + 11;
         if memchr::memmem::find(head, b"PRIVATE KEY").is_none() {
             continue;
         }
-        let end = memchr::memmem::find(&text[at..], b"-----END ").map_or(text.len(), |offset| {
+        let end = closing(&text[at..]).map_or(text.len(), |offset| {
             let tail = at + offset + 9;
-            let close = memchr::memmem::find(&text[tail..text.len().min(tail + 64)], b"-----");
-            close.map_or(text.len().min(tail + 64), |offset| tail + offset + 5)
+            let close = memchr::memmem::find(&text[tail..text.len().min(tail + 64)], b"----");
+            let close = close.map_or(text.len().min(tail + 64), |offset| tail + offset);
+            close + text[close..].iter().take(5).take_while(|byte| **byte == b'-').count()
         });
         let end = floor_of_character(text, end);
         found.push(Found { span: Span { start, end }, secret: Secret::PrivateKey });
         at = end;
     }
+}
+
+/// Where the line that closes a key begins.
+fn closing(text: &[u8]) -> Option<usize> {
+    memchr::memmem::find_iter(text, b"END ").find_map(|at| dashes_before(text, at))
 }
 
 /// The start of the character that `at` lies in.

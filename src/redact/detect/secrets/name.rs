@@ -54,6 +54,24 @@ const ENDINGS: &[(&[u8], Secret)] = &[
     (b"credentials", Secret::Other),
     (b"key", Secret::Key),
     (b"clientid", Secret::Key),
+    (b"appid", Secret::Key),
+    (b"secretid", Secret::Key),
+    (b"roleid", Secret::Key),
+    (b"authid", Secret::Key),
+    (b"accessid", Secret::Key),
+    (b"sessionid", Secret::Key),
+    (b"sid", Secret::Key),
+    (b"license", Secret::Key),
+    (b"pat", Secret::Key),
+    (b"signature", Secret::Key),
+    (b"webhook", Secret::Key),
+    (b"salt", Secret::Key),
+    (b"pepper", Secret::Key),
+    (b"cookie", Secret::Key),
+    (b"signing", Secret::Key),
+    (b"creds", Secret::Key),
+    (b"jwt", Secret::Key),
+    (b"otp", Secret::Key),
     (b"_auth", Secret::Key),
     (b"sig", Secret::Key),
 ];
@@ -199,7 +217,7 @@ fn may_end_name(before: &[u8]) -> bool {
     // Every record has an id; only one of a client is looked at.
     if first | 0x20 == b'i' && last | 0x20 == b'd' {
         let starts = |back: usize| before.len().checked_sub(back).is_some_and(|at| before[at] | 0x20 == b'c');
-        return starts(8) || starts(9);
+        return starts(8) || starts(9) || IDS.iter().any(|id| ends_with(before, id));
     }
     matches!(
         [first.to_ascii_lowercase(), last.to_ascii_lowercase()],
@@ -224,7 +242,36 @@ fn may_end_name(before: &[u8]) -> bool {
             | [b'l', b's']
             | [b't', b'h']
             | [b'i', b'g']
+            | [b'a', b't']
+            | [b'r', b'e']
+            | [b'o', b'k']
+            | [b'l', b't']
+            | [b'i', b'e']
+            | [b'n', b'g']
+            | [b'd', b's']
+            | [b'w', b't']
+            | [b't', b'p']
     )
+}
+
+/// Names of identifiers that are shown to nobody, as they end.
+const IDS: [&[u8]; 12] = [
+    b"app_id",
+    b"secret_id",
+    b"role_id",
+    b"auth_id",
+    b"access_id",
+    b"session_id",
+    b"_sid",
+    b"secretid",
+    b"authid",
+    b"accessid",
+    b"sessionid",
+    b"roleid",
+];
+
+fn ends_with(name: &[u8], end: &[u8]) -> bool {
+    name.len().checked_sub(end.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(end))
 }
 
 /// What a name says of its value; the name may hold `_`, `-`, `.` and spaces.
@@ -247,6 +294,7 @@ pub(in crate::redact) fn kind_of(name: &[u8]) -> Option<Secret> {
         }
     }
     let letters = &letters[..length];
+    let letters = letters.strip_suffix(b"v2").or(letters.strip_suffix(b"v3")).unwrap_or(letters);
     if OPEN_TOKENS.iter().chain(&OPEN_KEYS).any(|open| letters.ends_with(open)) || letters == b"key" {
         return None;
     }
@@ -291,9 +339,21 @@ pub(in crate::redact) fn is_value(secret: Secret, value: &[u8]) -> bool {
         _ => {
             let drawn = shape(u8::is_ascii_digit) > 0
                 || shape(u8::is_ascii_uppercase) > 1 && shape(u8::is_ascii_lowercase) > 1;
-            value.len() >= 8 && spaces == 0 && drawn
+            value.len() >= 8 && spaces == 0 && (drawn || is_no_word(value))
         }
     }
+}
+
+/// Fewest small letters in one piece that may be drawn.
+const SHORTEST_OF_LETTERS: usize = 15;
+
+/// Whether small letters in one piece are no word: words of no length have so many consonants in a row.
+fn is_no_word(value: &[u8]) -> bool {
+    let vowel = |byte: &u8| matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+    let mut rows = value.split(vowel).map(<[u8]>::len);
+    value.len() >= SHORTEST_OF_LETTERS
+        && value.iter().all(u8::is_ascii_lowercase)
+        && (rows.clone().any(|row| row >= 5) || rows.by_ref().filter(|row| *row == 4).count() >= 2)
 }
 
 /// The length of a scheme of authorization with its space.
@@ -313,15 +373,17 @@ fn is_drawn(value: &[u8]) -> bool {
     let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
     let parts = count(|byte| matches!(byte, b'-' | b'_' | b'/' | b'.'));
     let foreign = count(|byte| {
-        !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.')
+        !byte.is_ascii_alphanumeric()
+            && !matches!(byte, b'-' | b'_' | b'/' | b'+' | b'=' | b'%' | b'.' | b':')
     });
-    let cases = count(u8::is_ascii_lowercase) >= 2 && count(u8::is_ascii_uppercase) >= 2;
+    let (small, capitals) = (count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
+    let cases = small >= 2 && capitals >= 2;
     value.len() >= SHORTEST_DRAWN
         && foreign == 0
-        && digits >= 2
         && letters >= 4
         && parts * 6 <= value.len()
-        && (cases || value.len() >= 20 && digits >= 4)
+        && (digits >= 2 && (cases || value.len() >= 20 && digits >= 4)
+            || value.len() >= 15 && parts == 0 && (digits >= 3 || digits >= 1 && capitals >= 4 && small >= 4))
 }
 
 /// Signs that stand between a name and its value.
@@ -335,7 +397,7 @@ const TYPES: [&[u8]; 4] = [b" string", b" String", b" &str", b" str"];
 /// The name that ends before `sign`, quotes and a space between left out.
 fn name_before(text: &[u8], sign: usize) -> &[u8] {
     let mut end = sign;
-    for _ in 0..6 {
+    for _ in 0..MOST_NOISE {
         match end.checked_sub(1).map(|at| text[at]) {
             Some(b' ' | b'"' | b'\'' | b'\\' | b'`' | b'*' | b']' | b'?' | b'+' | b':') => end -= 1,
             Some(b'.') if text.get(sign) == Some(&b'=') => end -= 1,
@@ -360,14 +422,169 @@ fn name_before(text: &[u8], sign: usize) -> &[u8] {
 }
 
 pub(super) fn may_hold(text: &[u8]) -> bool {
-    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some()) || may_hold_user(text)
+    signs(text).any(|sign| kind_of(name_before(text, sign)).is_some() || setting(text, sign).is_some())
+        || may_hold_user(text)
 }
 
 /// Whether the `:` or `=` at `sign` may stand between a secret and what calls it one: its name, or the user behind a
 /// flag of a command.
 pub(in crate::redact) fn is_sign(text: &[u8], sign: usize) -> bool {
-    kind_of(name_before(text, sign)).is_some() || is_behind_user(text, sign)
+    kind_of(name_before(text, sign)).is_some() || is_behind_user(text, sign) || setting(text, sign).is_some()
 }
+
+/// Words in a name that make its value a digest, a place or a number of a record.
+const OPEN_NAMES: [&[u8]; 78] = [
+    b"value",
+    b"result",
+    b"output",
+    b"line",
+    b"item",
+    b"note",
+    b"message",
+    b"key",
+    b"checksum",
+    b"etags",
+    b"sha",
+    b"md",
+    b"hash",
+    b"digest",
+    b"sum",
+    b"crc",
+    b"etag",
+    b"id",
+    b"commit",
+    b"rev",
+    b"ref",
+    b"revision",
+    b"blob",
+    b"tree",
+    b"build",
+    b"version",
+    b"trace",
+    b"span",
+    b"request",
+    b"req",
+    b"nonce",
+    b"cursor",
+    b"parent",
+    b"image",
+    b"data",
+    b"file",
+    b"path",
+    b"url",
+    b"href",
+    b"src",
+    b"name",
+    b"title",
+    b"tag",
+    b"integrity",
+    b"public",
+    b"content",
+    b"text",
+    b"class",
+    b"style",
+    b"uri",
+    b"fingerprint",
+    b"thumbprint",
+    b"serial",
+    b"transaction",
+    b"tx",
+    b"order",
+    b"device",
+    b"event",
+    b"run",
+    b"job",
+    b"user",
+    b"account",
+    b"tenant",
+    b"project",
+    b"customer",
+    b"address",
+    b"wallet",
+    b"block",
+    b"head",
+    b"base",
+    b"object",
+    b"index",
+    b"number",
+    b"code",
+    b"tracking",
+    b"invoice",
+    b"session",
+    b"date",
+];
+
+/// Whether a word of a name is one of [`OPEN_NAMES`], or ends in one of the first of them.
+fn is_open_name(word: &[u8]) -> bool {
+    OPEN_NAMES.iter().any(|open| word.eq_ignore_ascii_case(open))
+        || OPEN_ENDINGS.iter().any(|open| ends_with(word, open))
+}
+
+/// Ends of such words.
+const OPEN_ENDINGS: [&[u8]; 12] = [
+    b"sha",
+    b"hash",
+    b"digest",
+    b"sum",
+    b"id",
+    b"etag",
+    b"commit",
+    b"rev",
+    b"revision",
+    b"fingerprint",
+    b"thumbprint",
+    b"version",
+];
+
+/// The value of a line of settings that gives a service a value that looks drawn: `HEROKU=…`, `export SHODAN="…"`,
+/// `asana: …`. The name is the first word of the line, and nothing but a remark stands behind the value.
+fn setting(text: &[u8], sign: usize) -> Option<Span> {
+    let blank = |from: usize| text[from..].iter().take(3).take_while(|byte| **byte == b' ').count();
+    let gap = text[..sign].iter().rev().take(2).take_while(|byte| **byte == b' ').count();
+    let mut start = sign + 1 + blank(sign + 1);
+    if text.get(start) == Some(&b'\\') && text.get(start + 1) == Some(&b'"') {
+        start += 2;
+    } else if matches!(text.get(start), Some(b'"' | b'\'')) {
+        start += 1;
+    }
+    let value = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b':' | b'.')
+    };
+    let length = text[start..].iter().take(LONGEST_SETTING + 1).take_while(|byte| value(byte)).count();
+    let end = start + length;
+    if !(SHORTEST_SETTING..=LONGEST_SETTING).contains(&length)
+        || !matches!(text.get(end), None | Some(b'"' | b'\'' | b'\n' | b'\r' | b' ' | b'\\'))
+    {
+        return None;
+    }
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let line = &text[..sign - gap];
+    let length = line.iter().rev().take(LONGEST_NAME + 1).take_while(|byte| part(byte)).count();
+    let (before, name) = line.split_at(line.len() - length);
+    if !(3..=LONGEST_NAME).contains(&length) || !name.iter().any(u8::is_ascii_alphabetic) {
+        return None;
+    }
+    let before = before.strip_suffix(b" ").map_or(before, |line| {
+        let word = line.strip_suffix(b"export").or(line.strip_suffix(b"#")).or(line.strip_suffix(b"set"));
+        word.unwrap_or(before)
+    });
+    // An address with the key of a function in it.
+    if name == b"code" && matches!(before.last(), Some(b'?' | b'&')) {
+        return is_drawn(&text[start..end]).then_some(Span { start, end });
+    }
+    let first = matches!(before.last(), None | Some(b'\n' | b'\\'));
+    let open = || {
+        let mut words = name.split(|byte| !byte.is_ascii_alphabetic());
+        words.any(is_open_name)
+    };
+    let parts = text[start..end].split(|byte| *byte == b':').all(is_drawn);
+    (first && !open() && parts && text[start] != b'/' && !is_placeholder(&text[start..end]))
+        .then_some(Span { start, end })
+}
+
+/// Shortest and longest value of a setting that only its look speaks for.
+const SHORTEST_SETTING: usize = 15;
+const LONGEST_SETTING: usize = 128;
 
 /// Whether the word before `sign` stands behind one of [`USER_FLAGS`].
 fn is_behind_user(text: &[u8], sign: usize) -> bool {
@@ -387,6 +604,8 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Found>) {
             && let Some(span) = value_behind(text, sign, secret)
         {
             found.push(Found { span, secret });
+        } else if let Some(span) = setting(text, sign) {
+            found.push(Found { span, secret: Secret::Key });
         }
     }
     for run in super::long_runs(text) {
@@ -464,7 +683,7 @@ fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     // Words are no secrets; most long runs are words.
     let bearer = text[..run.start].ends_with(b"earer ") || text[..run.start].ends_with(b"EARER ");
     let digits = text[run.start..run.end].iter().take(128).filter(|byte| byte.is_ascii_digit()).count();
-    if digits < 2 && !bearer {
+    if run.start == 0 || digits == 0 && !bearer {
         return None;
     }
     let before = &text[run.start.saturating_sub(LONGEST_NAME * 2)..run.start];
@@ -488,10 +707,11 @@ fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
     }
     let unquoted =
         line.strip_suffix(b"\"").or(line.strip_suffix(b"'")).or(line.strip_suffix(b"`")).unwrap_or(line);
+    let unquoted = unquoted.strip_suffix(b"\\").unwrap_or(unquoted);
     let bare = unquoted.trim_ascii_end();
     let tag = bare.strip_suffix(b">").or(bare.strip_suffix(b"|"));
     let tag = tag.map(|name| name.trim_ascii_end()).map(|name| name.strip_suffix(b":").unwrap_or(name));
-    let tag = tag.or(bare.strip_suffix(b","));
+    let tag = tag.or(bare.strip_suffix(b",")).or(bare.strip_suffix("\u{ff1a}".as_bytes()));
     if line.len() > 12
         && bare.len() > 3
         && bare[bare.len() - 3..].eq_ignore_ascii_case(b" by")
@@ -539,9 +759,36 @@ fn value_at(text: &[u8], start: usize) -> Span {
 }
 
 /// Most signs and spaces between a name and its value.
-const MOST_NOISE: usize = 48;
+const MOST_NOISE: usize = 96;
 
 fn value_behind(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
+    plain_value(text, sign, secret).or_else(|| value_behind_noise(text, sign, secret))
+}
+
+/// A drawn value behind signs, quotes and spaces in any order, at least one of them a sign.
+fn value_behind_noise(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
+    let noise = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b':' | b'=' | b'\\');
+    let length = text[sign + 1..].iter().take(MOST_NOISE).take_while(|byte| noise(byte)).count();
+    let between = &text[sign + 1..sign + 1 + length];
+    let written = between.iter().filter(|byte| matches!(byte, b':' | b'=' | b'"' | b'\'')).count();
+    // A scheme of authorization nobody knows stands between as a word.
+    let mut start = sign + 1 + length;
+    if written < 2 {
+        let word = text[start..].iter().take(20).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let blank = text[start + word..].iter().take(8).take_while(|byte| **byte == b' ').count();
+        if secret != Secret::Token || word < 3 || blank == 0 {
+            return None;
+        }
+        start += word + blank;
+    }
+    let span = value_at(text, start);
+    let value = &text[span.start..span.end];
+    let told = !matches!(secret, Secret::Key | Secret::Token) && written >= 2 && is_value(secret, value);
+    (told || is_drawn(value) && is_value(secret, value))
+        .then_some(Span { start: span.start, end: floor(text, span.end) })
+}
+
+fn plain_value(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
     let mut at = sign + 1;
     while matches!(text.get(at), Some(b'=' | b'>'))
         || text[at..].starts_with(b":=")
@@ -572,7 +819,8 @@ fn value_behind(text: &[u8], sign: usize, secret: Secret) -> Option<Span> {
         let end = rest
             .iter()
             .take(LONGEST_VALUE)
-            .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))?;
+            .position(|byte| *byte == quote || matches!(byte, b'\n' | b'\\'))
+            .or((secret != Secret::Password && rest.len() < LONGEST_VALUE).then_some(rest.len()))?;
         return is_value(secret, &rest[..end]).then_some(Span { start: at, end: at + end });
     }
     for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"basic ", b"Api-Token ", b"Token ", b"token "] {
