@@ -45,6 +45,13 @@ pub struct Match<'a> {
     pub action: Action,
 }
 
+/// What was found in texts so far.
+struct Found {
+    /// For each policy, whether one of its patterns was.
+    hits: Vec<bool>,
+    signals: Signals,
+}
+
 impl Engine {
     /// The shipped catalogue under `posture`. Expressions are compiled when first needed, or by [`Engine::warm`].
     ///
@@ -145,42 +152,37 @@ impl Engine {
             return Vec::new();
         }
         // Policies that cannot be asked find everything.
-        let mut hits = vec![triggers.is_none(); self.rows.len()];
-        let mut signals = Signals::default();
-        texts.statements().for_each(|text| understand::statement_by_name(text, &mut signals));
+        let mut found =
+            Found { hits: vec![triggers.is_none(); self.rows.len()], signals: Signals::default() };
+        texts.statements().for_each(|text| understand::statement_by_name(text, &mut found.signals));
         // What wakes nothing as a whole wakes nothing line by line.
         for (block, _) in texts.blocks().zip(&awake).filter(|(_, awake)| **awake) {
             let alone = block.len() == 1;
             for (text, sql) in block.each().filter(|(text, _)| alone || wakes(text)) {
-                self.ask(triggers, text, sql, Scope::Each, &mut hits, &mut signals);
+                self.ask(triggers, text, sql, Scope::Each, &mut found);
             }
         }
         if let Some(together) = texts.together()
             && awake.first() == Some(&true)
         {
-            self.ask(triggers, together, false, Scope::Together, &mut hits, &mut signals);
+            self.ask(triggers, together, false, Scope::Together, &mut found);
         }
-        self.spoke(posture, &hits, signals, personal_data, asked, now)
+        self.spoke(posture, &found, personal_data, asked, now)
     }
 
     /// What the findings mean here.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of it is known at the two places that ask, and nowhere else"
-    )]
     fn spoke(
         &self,
         posture: &Posture,
-        hits: &[bool],
-        signals: Signals,
+        found: &Found,
         personal_data: &BTreeMap<&'static str, u32>,
         asked: &Asked<'_>,
         now: SystemTime,
     ) -> Vec<Match<'_>> {
-        let spoke = self.rows.iter().zip(hits).filter_map(|(row, &hit)| {
+        let spoke = self.rows.iter().zip(&found.hits).filter_map(|(row, &hit)| {
             let detect = &row.policy.detect;
             let hit = hit
-                || detect.signals.iter().any(|signal| signals.has(*signal))
+                || detect.signals.iter().any(|signal| found.signals.has(*signal))
                 || detect.personal_data.iter().any(|kind| personal_data.contains_key(kind.as_str()));
             let action = hit.then(|| posture.action(&row.policy, asked.phase, now))??;
             Some(Match { policy: &row.policy, action })
@@ -197,42 +199,31 @@ impl Engine {
     /// As [`Engine::judge`], but every text is asked about everything: what the first look must not rule out.
     #[cfg(test)]
     pub(super) fn judge_everything(&self, texts: &Texts, phase: Phase) -> Vec<Match<'_>> {
-        let mut hits = vec![false; self.rows.len()];
-        let mut signals = Signals::default();
+        let mut found = Found { hits: vec![false; self.rows.len()], signals: Signals::default() };
         let triggers = self.triggers(Phase::Both);
-        let nothing = Signals::default();
         for (text, sql) in texts.each() {
-            self.ask(triggers, text, sql, Scope::Each, &mut hits, &mut signals);
+            self.ask(triggers, text, sql, Scope::Each, &mut found);
         }
         if let Some(together) = texts.together() {
-            self.ask(triggers, together, false, Scope::Together, &mut hits, &mut signals);
+            self.ask(triggers, together, false, Scope::Together, &mut found);
         }
-        if signals != nothing || hits.contains(&true) {
-            texts.statements().for_each(|text| understand::statement_by_name(text, &mut signals));
+        if !found.signals.is_empty() || found.hits.contains(&true) {
+            texts.statements().for_each(|text| understand::statement_by_name(text, &mut found.signals));
         }
         let asked = Asked { phase, backend: "", tool: "" };
-        self.spoke(&self.posture, &hits, signals, &BTreeMap::new(), &asked, SystemTime::now())
+        self.spoke(&self.posture, &found, &BTreeMap::new(), &asked, SystemTime::now())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is found is added up by the caller")]
-    fn ask(
-        &self,
-        triggers: Option<&Triggers>,
-        text: &str,
-        sql: bool,
-        scope: Scope,
-        hits: &mut [bool],
-        signals: &mut Signals,
-    ) {
+    fn ask(&self, triggers: Option<&Triggers>, text: &str, sql: bool, scope: Scope, found: &mut Found) {
         let bytes = text.as_bytes();
         for woken in triggers.into_iter().flat_map(|triggers| triggers.woken(bytes)) {
             let Some(row) = self.rows.get(woken) else {
-                understand::understand(woken - self.rows.len(), text, sql, scope, signals);
+                understand::understand(woken - self.rows.len(), text, sql, scope, &mut found.signals);
                 continue;
             };
             let asked = scope == Scope::Each || row.policy.detect.scope == Scope::Together;
-            if !hits[woken] && asked {
-                hits[woken] = row.patterns.iter().any(|pattern| pattern.is_in(bytes));
+            if !found.hits[woken] && asked {
+                found.hits[woken] = row.patterns.iter().any(|pattern| pattern.is_in(bytes));
             }
         }
     }
@@ -241,12 +232,12 @@ impl Engine {
     pub fn signals(&self, text: &str) -> Vec<Signal> {
         let mut texts = Texts::default();
         texts.value(text);
-        let (mut hits, mut signals) = (vec![true; self.rows.len()], Signals::default());
+        let mut found = Found { hits: vec![true; self.rows.len()], signals: Signals::default() };
         let triggers = self.triggers(Phase::Both);
         texts.each().for_each(|(text, sql)| {
-            self.ask(triggers, text, sql, Scope::Each, &mut hits, &mut signals);
+            self.ask(triggers, text, sql, Scope::Each, &mut found);
         });
-        Signal::ALL.iter().copied().filter(|signal| signals.has(*signal)).collect()
+        Signal::ALL.iter().copied().filter(|signal| found.signals.has(*signal)).collect()
     }
 }
 
