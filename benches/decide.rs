@@ -37,9 +37,10 @@ fn main() {
         run(&pdp, "records", &json!({ "rows": vec![record(); size / 260] }));
     }
     for (name, piece) in HOSTILE {
-        for size in [1_000_000, 8_000_000] {
-            run(&pdp, name, &json!({ "text": piece.repeat(size / piece.len()) }));
-        }
+        let time = |size: usize| run(&pdp, name, &json!({ "text": piece.repeat(size / piece.len()) }));
+        let (one, eight) = (time(1_000_000), time(8_000_000));
+        // Eight where the time grows with the length.
+        println!("{name:<34} from 1 to 8 MB: {:.1} times", eight.as_secs_f64() / one.as_secs_f64());
     }
 }
 
@@ -58,6 +59,15 @@ const HOSTILE: &[(&str, &str)] = &[
     ("hostile: base64", "QUJDREVGR0hJSktMTU5PUFFS "),
     ("hostile: (", "("),
     ("hostile: <!-- ai", "<!-- ai "),
+    ("hostile: report limit", "report the limit 10,000 "),
+    ("hostile: or a =", "or a "),
+    ("hostile: \\u", "\\u0041"),
+    ("hostile: entities", "&#x27;"),
+    ("hostile: act as", "act as you will respond "),
+    ("hostile: json", "[\"a\","),
+    ("hostile: full width", "\u{ff49}\u{ff47} "),
+    ("hostile: a/b.c?", "a/b.c?"),
+    ("hostile: delete update", "delete update drop "),
 ];
 
 fn record() -> Value {
@@ -123,7 +133,8 @@ fn own_rules() {
     }
 }
 
-fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) {
+/// Prints the times of one input; the middle one.
+fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) -> Duration {
     let json = arguments.to_string();
     let call = Call {
         number: 1,
@@ -140,7 +151,7 @@ fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) {
     let started = Instant::now();
     let mut times = Vec::new();
     let mut verdict = "allow";
-    while times.len() < 3 || started.elapsed() < BUDGET {
+    while times.len() < 2 || started.elapsed() < BUDGET {
         let one = Instant::now();
         let decision = pdp.decide(black_box(&call), deadline);
         times.push(one.elapsed());
@@ -159,4 +170,5 @@ fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) {
         micros(p99),
         micros(max)
     );
+    p50
 }

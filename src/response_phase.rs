@@ -46,13 +46,20 @@ impl ResponsePhase {
         Self { keeper: Some(Arc::new(keeper)), ..self }
     }
 
-    /// Judges what `redaction` made of `json`; notes who spoke and takes out what must not pass.
+    /// Judges what `redaction` made of `json`; notes who spoke and takes out what must not pass. `looked` says that
+    /// personal data was looked for; otherwise it is looked for here, and only told.
     ///
     /// # Errors
     /// What a policy blocks, and what cannot be judged, must not pass.
-    pub fn judge(&self, subject: &Subject, json: &[u8], redaction: &mut Redaction) -> Result<(), Withheld> {
+    pub fn judge(
+        &self,
+        subject: &Subject,
+        json: &[u8],
+        redaction: &mut Redaction,
+        looked: bool,
+    ) -> Result<(), Withheld> {
         let set = self.authority.last_good();
-        let judged = self.judge_by(&set, subject, json, redaction);
+        let judged = self.judge_by(&set, subject, json, redaction, looked);
         if let Some(keeper) = &self.keeper {
             keeper.note(subject, set.version(), judged.as_ref().map(|()| &*redaction));
         }
@@ -65,9 +72,10 @@ impl ResponsePhase {
         subject: &Subject,
         json: &[u8],
         redaction: &mut Redaction,
+        looked: bool,
     ) -> Result<(), Withheld> {
         let text = redaction.json.as_deref().unwrap_or(json);
-        let mut said = self.ask(set, subject, text)?;
+        let mut said = self.ask(set, subject, text, looked)?;
         said.spoke.extend(masked_kinds(set, redaction));
         said.spoke.sort_by_key(|matched| matched.action);
         said.spoke.dedup_by(|one, other| one.policy_id == other.policy_id);
@@ -90,7 +98,7 @@ impl ResponsePhase {
         Ok(())
     }
 
-    fn ask(&self, set: &PolicySet, subject: &Subject, text: &[u8]) -> Result<Said, Withheld> {
+    fn ask(&self, set: &PolicySet, subject: &Subject, text: &[u8], looked: bool) -> Result<Said, Withheld> {
         let question = Question {
             phase: Phase::Response,
             content: Content::Json(text),
@@ -101,8 +109,9 @@ impl ResponsePhase {
             at: SystemTime::now(),
         };
         let mut said = Said::default();
+        let whole = |question| if looked { set.judge_masked(question) } else { set.judge(question) };
         if text.len() <= WHOLE_BYTES
-            && let Ok(judgement) = set.judge(&question)
+            && let Ok(judgement) = whole(&question)
         {
             said.add(judgement);
             return Ok(said);

@@ -67,7 +67,7 @@ impl ResponsePlane {
         if self.engine == Engine::Remote && self.goes_remote(subject) {
             return Ok(());
         }
-        phase.judge(subject, json, redaction)
+        phase.judge(subject, json, redaction, self.local.masks(subject))
     }
 
     fn goes_remote(&self, subject: &Subject) -> bool {

@@ -140,7 +140,8 @@ fn has_duplicates(mut keys: Vec<Cow<'_, str>>) -> bool {
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-struct Key;
+/// Reads a key, borrowed where it has no escape.
+pub(crate) struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Cow<'de, str>;

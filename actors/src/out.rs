@@ -1,6 +1,6 @@
 //! One writer per pipe: lines come through a bounded queue and leave in batches, each line whole.
 
-use crate::wire::write::{Line, escape_line_separators};
+use crate::wire::write::{Line, escape_line_separators, mend_halves};
 use std::io;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -14,7 +14,8 @@ const LINE_SEPARATOR_LEAD: u8 = 0xE2;
 /// For which side a pump writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Toward {
-    /// The client: raw U+2028 and U+2029 are escaped, since hosts take them for the end of a line.
+    /// The client: raw U+2028 and U+2029 are escaped, since hosts take them for the end of a line, and halves of
+    /// characters are mended, since hosts drop such a line.
     Client,
     /// A backend: bytes stay as they are.
     Backend,
@@ -63,6 +64,11 @@ pub async fn pump(
 }
 
 fn escape_for(toward: Toward, line: &mut Line) {
+    if toward == Toward::Client
+        && let Some(mended) = mend_halves(&line.body)
+    {
+        line.body = mended.into();
+    }
     // One look settles almost every body: none of the bytes that matter, of which the first of U+2028 is one.
     let separators = if toward == Toward::Client { LINE_SEPARATOR_LEAD } else { b'\n' };
     let Some(first) = memchr::memchr3(b'\n', b'\r', separators, &line.body) else { return };

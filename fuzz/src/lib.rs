@@ -4,6 +4,10 @@
 #![allow(unreachable_pub, reason = "a library for libFuzzer, a module of the ordinary tests")]
 
 use bytes::Bytes;
+use callgate::journal::chain::Link;
+use callgate::journal::checkpoint::Checkpoint;
+use callgate::journal::read::{self, Kind, Row};
+use callgate::journal::verify::Verifier;
 use callgate::redact::{self, Options, Redactor};
 use callgate::settings::{Environment, Settings};
 use callgate_actors::wire::envelope::{self, Line, Message};
@@ -24,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("envelope", envelope),
     ("events", events),
     ("settings", settings),
+    ("journal", journal),
 ];
 
 static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(Options::default()));
@@ -167,4 +172,46 @@ pub fn settings(data: &[u8]) {
         assert!(!faults.is_empty());
         assert!(faults.iter().all(|fault| !fault.to_string().is_empty()));
     }
+}
+
+/// Any bytes are read as an audit file, a file of checkpoints and a head without a panic; every byte is read once, and
+/// a verdict of "nothing wrong" means that every row of the chain is tied to the one before. The file is what stands
+/// before an empty line, the checkpoints are what stands behind it.
+pub fn journal(data: &[u8]) {
+    let at = data.windows(2).position(|pair| pair == b"\n\n");
+    let (audit, checkpoints) = at.map_or((data, &data[..0]), |at| (&data[..=at], &data[at + 2..]));
+    let mut input = audit;
+    let mut line = Vec::new();
+    let (mut bytes, mut broken, mut last) = (0, 0, None);
+    let mut in_order = true;
+    while let Some(ended) = read::next_line(&mut input, &mut line).expect("memory is read") {
+        bytes += line.len() + usize::from(ended == read::Line::Whole);
+        let id = read::call_id(&line);
+        assert!(
+            id.is_none_or(|id| line.windows(id.len()).any(|part| part == id.as_bytes()) || id.is_empty())
+        );
+        let row = Row::read(&line);
+        match read::kind(&line) {
+            Kind::Chained(link) => {
+                assert_eq!(Link::of(&line), Some(link));
+                in_order &= link.is_sound(&line) && last.is_none_or(|seq| link.seq == seq + 1);
+                last = Some(link.seq);
+            }
+            Kind::Unchained => {
+                assert!(row.is_none() || line.starts_with(b"{"), "a row is an object");
+                broken += usize::from(last.is_some() && ended != read::Line::Unended);
+            }
+            // A torn end is no finding: the next start keeps it aside.
+            Kind::Broken => broken += usize::from(ended != read::Line::Unended),
+        }
+    }
+    assert_eq!(bytes, audit.len());
+    let signed = checkpoints.split(|byte| *byte == b'\n').filter_map(Checkpoint::read);
+    let keys =
+        signed.filter(|checkpoint| checkpoint.is_signed).map(|checkpoint| checkpoint.public_key).collect();
+    let mut verifier = Verifier::new(keys);
+    verifier.checkpoints("checkpoints", &mut &checkpoints[..]).expect("memory is read");
+    verifier.audit("audit", &mut &audit[..]).expect("memory is read");
+    let report = verifier.end(None, true);
+    assert!(report.finding.is_some() || in_order && broken == 0, "{report:?}");
 }

@@ -232,11 +232,45 @@ impl PolicySet {
                 (scan.text.map(String::into_bytes), scan.masked)
             }
         };
+        Ok(self.say(question, &texts, &counts, masked))
+    }
+
+    /// Judges an answer that was masked and checked to be JSON already: personal data is not looked for again.
+    ///
+    /// # Errors
+    /// Why it cannot be judged; then it must not pass. Rules read JSON as strictly as arguments.
+    pub fn judge_masked(&self, question: &Question<'_>) -> Result<Judgement, String> {
+        if let Some(reason) = &self.shut {
+            return Err(reason.clone());
+        }
+        let mut texts = Texts::default();
+        match question.content {
+            Content::Json(json) if is_blank(json) => {}
+            Content::Json(json) => {
+                texts = Texts::with_capacity(json.len());
+                if self.parts.rules().rules().is_empty() {
+                    super::answer::read(json, &mut texts);
+                } else {
+                    read_object(json, &mut texts).map_err(|error| error.to_string())?;
+                }
+            }
+            Content::Text(text) => texts.value(text),
+        }
+        Ok(self.say(question, &texts, &BTreeMap::new(), None))
+    }
+
+    fn say(
+        &self,
+        question: &Question<'_>,
+        texts: &Texts,
+        counts: &BTreeMap<&'static str, u32>,
+        masked: Option<Vec<u8>>,
+    ) -> Judgement {
         let posture = self.posture(question.backend, question.tool, question.at);
         let asked = Asked { phase: question.phase, backend: question.backend, tool: question.tool };
-        let spoke = self.core.engine.judge_under(&posture, &texts, &counts, &asked, question.at);
-        let rules = self.parts.rules().judge(question, &texts);
-        Ok(self.merge(question, &spoke, &rules, masked))
+        let spoke = self.core.engine.judge_under(&posture, texts, counts, &asked, question.at);
+        let rules = self.parts.rules().judge(question, texts);
+        self.merge(question, &spoke, &rules, masked)
     }
 
     /// Deny wins over approval, approval over redact, redact over warn, whoever said it.

@@ -1,7 +1,9 @@
 //! Turns the policies' expressions into something that can be searched.
 
 use super::confirm::{self, Confirm, Found};
-use super::model::{Pattern, Policy};
+use super::model::{Pattern, Phase, Policy};
+use super::signal::{Signal, Signals};
+use super::understand;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::sync::OnceLock;
 
@@ -25,7 +27,7 @@ const PIECES: &[(&str, &str)] = &[
 ];
 
 /// Expressions that are not policies' but wake the understanding; see [`Triggers`].
-pub(super) const WAKE: &[&str] = super::understand::WAKE;
+pub(super) const WAKE: &[&str] = understand::WAKE;
 
 /// The first look at a text: which policies and which kinds of understanding are worth asking.
 pub(super) struct Triggers {
@@ -36,21 +38,34 @@ pub(super) struct Triggers {
 }
 
 impl Triggers {
-    pub(super) fn new<'a>(policies: impl ExactSizeIterator<Item = &'a Policy>) -> Result<Self, regex::Error> {
+    /// Of what is asked in `phase`, with [`Phase::Both`] of everything: the policies of that phase, and the kinds of understanding whose signals one of
+    /// them waits for.
+    pub(super) fn new(policies: &[&Policy], phase: Phase) -> Result<Self, regex::Error> {
         let mut owners = Vec::new();
         let mut texts = Vec::new();
-        let count = policies.len();
-        for (at, policy) in policies.enumerate() {
+        let asked = || {
+            let speaks = |policy: &Policy| phase == Phase::Both || policy.phase.covers(phase);
+            policies.iter().enumerate().filter(move |(_, policy)| speaks(policy))
+        };
+        for (at, policy) in asked() {
             if !policy.detect.patterns.is_empty() {
                 owners.push(at);
                 texts.push(trigger(policy));
             }
         }
-        for (at, wake) in WAKE.iter().enumerate() {
-            owners.push(count + at);
-            texts.push(expand(wake));
+        let mut wanted = Signals::default();
+        asked().flat_map(|(_, policy)| &policy.detect.signals).for_each(|signal| wanted.add(*signal));
+        for (kind, wake) in WAKE.iter().enumerate() {
+            let waits =
+                Signal::ALL.iter().any(|signal| wanted.has(*signal) && understand::gives(kind, *signal));
+            if waits {
+                owners.push(policies.len() + kind);
+                texts.push(expand(wake));
+            }
         }
-        let mut distinct = texts.clone();
+        // Several texts are looked at as lines of one: where a text begins or ends, a line does.
+        let line = |text: &String| text.replace(r"\A", r"(?:\A|\n)").replace(r"\z", r"(?:\z|\n)");
+        let mut distinct: Vec<String> = texts.iter().map(line).collect();
         distinct.sort_unstable();
         distinct.dedup();
         let set = RegexSetBuilder::new(&texts)

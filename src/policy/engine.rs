@@ -15,8 +15,8 @@ use std::time::SystemTime;
 /// The compiled catalogue and what is done about its findings.
 pub struct Engine {
     rows: Vec<Row>,
-    /// Compiled when first needed, which a start need not wait for.
-    triggers: OnceLock<Option<Triggers>>,
+    /// For each phase, compiled when first needed, which a start need not wait for.
+    triggers: [OnceLock<Option<Triggers>>; 3],
     posture: Posture,
 }
 
@@ -71,18 +71,19 @@ impl Engine {
                 .map_err(|name| broken(format!("policy {}: there is no check {name:?}", policy.policy_id)))?;
             rows.push(Row { policy, patterns });
         }
-        Ok(Self { rows, triggers: OnceLock::new(), posture })
+        Ok(Self { rows, triggers: Default::default(), posture })
     }
 
     /// `None` if they do not compile, which the tests exclude for the shipped ones.
-    fn triggers(&self) -> Option<&Triggers> {
-        let compile = || Triggers::new(self.rows.iter().map(|row| &row.policy)).ok();
-        self.triggers.get_or_init(compile).as_ref()
+    fn triggers(&self, phase: Phase) -> Option<&Triggers> {
+        let compile = || Triggers::new(&self.policies().collect::<Vec<_>>(), phase).ok();
+        self.triggers[phase as usize].get_or_init(compile).as_ref()
     }
 
     /// Compiles everything now: some milliseconds, better spent on a thread that nobody waits for.
     pub fn warm(&self) {
-        self.triggers();
+        self.triggers(Phase::Request);
+        self.triggers(Phase::Response);
         for pattern in self.rows.iter().flat_map(|row| &row.patterns) {
             pattern.regex();
         }
@@ -137,21 +138,46 @@ impl Engine {
         asked: &Asked<'_>,
         now: SystemTime,
     ) -> Vec<Match<'_>> {
-        let triggers = self.triggers();
-        let wakes = |block| triggers.is_none_or(|triggers| triggers.wakes_anything(block));
-        if personal_data.is_empty() && !texts.blocks().any(wakes) {
+        let triggers = self.triggers(asked.phase);
+        let wakes = |block: &str| triggers.is_none_or(|triggers| triggers.wakes_anything(block.as_bytes()));
+        let awake: Vec<bool> = texts.blocks().map(|block| wakes(block.text)).collect();
+        if personal_data.is_empty() && !awake.contains(&true) {
             return Vec::new();
         }
         // Policies that cannot be asked find everything.
         let mut hits = vec![triggers.is_none(); self.rows.len()];
         let mut signals = Signals::default();
-        for (text, sql) in texts.each() {
-            self.ask(text, sql, Scope::Each, &mut hits, &mut signals);
+        texts.statements().for_each(|text| understand::statement_by_name(text, &mut signals));
+        // What wakes nothing as a whole wakes nothing line by line.
+        for (block, _) in texts.blocks().zip(&awake).filter(|(_, awake)| **awake) {
+            let alone = block.len() == 1;
+            for (text, sql) in block.each().filter(|(text, _)| alone || wakes(text)) {
+                self.ask(triggers, text, sql, Scope::Each, &mut hits, &mut signals);
+            }
         }
-        if let Some(together) = texts.together() {
-            self.ask(together, false, Scope::Together, &mut hits, &mut signals);
+        if let Some(together) = texts.together()
+            && awake.first() == Some(&true)
+        {
+            self.ask(triggers, together, false, Scope::Together, &mut hits, &mut signals);
         }
-        let spoke = self.rows.iter().zip(hits).filter_map(|(row, hit)| {
+        self.spoke(posture, &hits, signals, personal_data, asked, now)
+    }
+
+    /// What the findings mean here.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is known at the two places that ask, and nowhere else"
+    )]
+    fn spoke(
+        &self,
+        posture: &Posture,
+        hits: &[bool],
+        signals: Signals,
+        personal_data: &BTreeMap<&'static str, u32>,
+        asked: &Asked<'_>,
+        now: SystemTime,
+    ) -> Vec<Match<'_>> {
+        let spoke = self.rows.iter().zip(hits).filter_map(|(row, &hit)| {
             let detect = &row.policy.detect;
             let hit = hit
                 || detect.signals.iter().any(|signal| signals.has(*signal))
@@ -168,12 +194,38 @@ impl Engine {
         matched
     }
 
-    fn ask(&self, text: &str, sql: bool, scope: Scope, hits: &mut [bool], signals: &mut Signals) {
-        let bytes = text.as_bytes();
-        if sql {
-            understand::statement_by_name(text, signals);
+    /// As [`Engine::judge`], but every text is asked about everything: what the first look must not rule out.
+    #[cfg(test)]
+    pub(super) fn judge_everything(&self, texts: &Texts, phase: Phase) -> Vec<Match<'_>> {
+        let mut hits = vec![false; self.rows.len()];
+        let mut signals = Signals::default();
+        let triggers = self.triggers(Phase::Both);
+        let nothing = Signals::default();
+        for (text, sql) in texts.each() {
+            self.ask(triggers, text, sql, Scope::Each, &mut hits, &mut signals);
         }
-        for woken in self.triggers().into_iter().flat_map(|triggers| triggers.woken(bytes)) {
+        if let Some(together) = texts.together() {
+            self.ask(triggers, together, false, Scope::Together, &mut hits, &mut signals);
+        }
+        if signals != nothing || hits.contains(&true) {
+            texts.statements().for_each(|text| understand::statement_by_name(text, &mut signals));
+        }
+        let asked = Asked { phase, backend: "", tool: "" };
+        self.spoke(&self.posture, &hits, signals, &BTreeMap::new(), &asked, SystemTime::now())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what is found is added up by the caller")]
+    fn ask(
+        &self,
+        triggers: Option<&Triggers>,
+        text: &str,
+        sql: bool,
+        scope: Scope,
+        hits: &mut [bool],
+        signals: &mut Signals,
+    ) {
+        let bytes = text.as_bytes();
+        for woken in triggers.into_iter().flat_map(|triggers| triggers.woken(bytes)) {
             let Some(row) = self.rows.get(woken) else {
                 understand::understand(woken - self.rows.len(), text, sql, scope, signals);
                 continue;
@@ -190,7 +242,10 @@ impl Engine {
         let mut texts = Texts::default();
         texts.value(text);
         let (mut hits, mut signals) = (vec![true; self.rows.len()], Signals::default());
-        texts.each().for_each(|(text, sql)| self.ask(text, sql, Scope::Each, &mut hits, &mut signals));
+        let triggers = self.triggers(Phase::Both);
+        texts.each().for_each(|(text, sql)| {
+            self.ask(triggers, text, sql, Scope::Each, &mut hits, &mut signals);
+        });
         Signal::ALL.iter().copied().filter(|signal| signals.has(*signal)).collect()
     }
 }

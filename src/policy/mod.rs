@@ -8,6 +8,7 @@
 //! Pure functions: no actor, no channel; the only clock is the one that ends overrides. [`sources`] alone has a thread: it
 //! brings in what a store says.
 
+pub(crate) mod answer;
 pub mod authority;
 pub mod builder;
 pub mod catalogue;

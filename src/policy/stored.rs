@@ -163,7 +163,7 @@ impl Converted {
     /// which is slower and finds the same.
     fn fit_prefilter(&mut self, shipped: &[Policy]) {
         let all: Vec<&Policy> = shipped.iter().chain(&self.policies).collect();
-        if self.policies.is_empty() || Triggers::new(all.into_iter()).is_ok() {
+        if self.policies.is_empty() || Triggers::new(&all, Phase::Both).is_ok() {
             return;
         }
         for policy in &mut self.policies {

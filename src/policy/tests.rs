@@ -69,7 +69,7 @@ fn every_policy_has_the_trigger_it_needs() {
 
 #[test]
 fn every_expression_compiles() {
-    assert!(super::compile::Triggers::new(ENGINE.policies().collect::<Vec<_>>().into_iter()).is_ok());
+    assert!(super::compile::Triggers::new(&ENGINE.policies().collect::<Vec<_>>(), Phase::Both).is_ok());
     ENGINE.warm();
     for policy in ENGINE.policies() {
         for pattern in &policy.detect.patterns {

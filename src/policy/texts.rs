@@ -1,6 +1,6 @@
 //! The strings of a call as the policies see them: decoded, with look-alikes folded, and what is hidden in them.
 
-use super::understand::decode;
+use super::understand::decode::{self, Marks, Views};
 use std::ops::Range;
 
 /// Decoded strings in document order.
@@ -12,7 +12,7 @@ pub struct Texts {
     /// `key=value` where the key's name makes a secret of its value.
     pairs: Block,
     /// What values say when they are read another way: without their SQL comments, decoded, unpacked.
-    views: Vec<String>,
+    views: Views,
     /// The values that stand under a key whose name says that they are SQL, by their place.
     statements: Vec<usize>,
     /// What the last key says of the values behind it.
@@ -63,16 +63,23 @@ impl Under {
         if key.len() > 64 {
             return Self::default();
         }
-        let contains = |words: &[&str]| {
-            words.iter().any(|word| {
-                key.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-            })
-        };
-        Self {
-            sql: SQL_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name)),
-            secret: contains(SECRET_NAMES) && !contains(PLACES),
-        }
+        let sql =
+            matches!(key.as_bytes().first(), Some(b's' | b'S' | b'q' | b'Q' | b'r' | b'R' | b'c' | b'C'))
+                && SQL_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name));
+        Self { sql, secret: contains(key, SECRET_NAMES) && !contains(key, PLACES) }
     }
+}
+
+/// Whether one of the words, all in lower case, stands in the key.
+fn contains(key: &str, words: &[&str]) -> bool {
+    let key = key.as_bytes();
+    let stands_at = |at: usize, word: &&str| {
+        key.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    (0..key.len()).any(|at| {
+        let first = key[at].to_ascii_lowercase();
+        words.iter().any(|word| word.as_bytes().first() == Some(&first) && stands_at(at, word))
+    })
 }
 
 impl Texts {
@@ -92,8 +99,13 @@ impl Texts {
             let pair = format!("{}={text}", self.keys.last());
             self.pairs.push(&pair);
         }
-        self.views.extend(without_comments(self.values.last()));
-        decode::views(text, &mut self.views);
+        let marks = Marks::of(text);
+        if marks.may_hold_comments()
+            && let Some(bare) = without_comments(self.values.last())
+        {
+            self.views.add(bare);
+        }
+        decode::views(text, marks, &mut self.views);
     }
 
     /// `bytes` is the length of the JSON text, which decoded text is rarely longer than.
@@ -104,10 +116,15 @@ impl Texts {
         texts
     }
 
-    /// Everything there is to look at, in few pieces.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = &[u8]> {
-        let blocks = [&self.values, &self.keys, &self.pairs].into_iter().map(|block| &block.text);
-        blocks.chain(&self.views).map(String::as_bytes)
+    /// Everything there is to look at, in few pieces; the values first.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Lines<'_>> {
+        let values = Lines { statements: &self.statements, ..self.values.lines() };
+        [values, self.keys.lines(), self.pairs.lines()].into_iter().chain(self.views.blocks())
+    }
+
+    /// The values whose keys say that they are SQL.
+    pub(super) fn statements(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().map(|at| &self.values.text[self.values.spans[*at].clone()])
     }
 
     /// All values together, if there is more than one.
@@ -122,10 +139,31 @@ impl Texts {
 
     /// Every value, key, pair of both, and other reading of a value; with it whether its key says that it is SQL.
     pub(super) fn each(&self) -> impl Iterator<Item = (&str, bool)> {
-        let values = self.values.each().enumerate();
-        let values = values.map(|(at, text)| (text, self.statements.binary_search(&at).is_ok()));
-        let others = self.keys.each().chain(self.pairs.each()).chain(self.views.iter().map(String::as_str));
-        values.chain(others.map(|text| (text, false)))
+        self.blocks().flat_map(|block| block.each())
+    }
+}
+
+/// Texts that stand in one, line by line.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'a> {
+    /// All of them.
+    pub(super) text: &'a str,
+    /// Where each stands.
+    pub(super) spans: &'a [Range<usize>],
+    /// Those whose keys say that they are SQL.
+    pub(super) statements: &'a [usize],
+}
+
+impl<'a> Lines<'a> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Each of them; with it whether its key says that it is SQL.
+    pub(super) fn each(self) -> impl Iterator<Item = (&'a str, bool)> {
+        let sql = move |at: usize| !self.statements.is_empty() && self.statements.binary_search(&at).is_ok();
+        self.spans.iter().enumerate().map(move |(at, span)| (&self.text[span.clone()], sql(at)))
     }
 }
 
@@ -145,6 +183,10 @@ impl Block {
 
     fn each(&self) -> impl Iterator<Item = &str> {
         self.spans.iter().map(|span| &self.text[span.clone()])
+    }
+
+    fn lines(&self) -> Lines<'_> {
+        Lines { text: &self.text, spans: &self.spans, statements: &[] }
     }
 
     fn last(&self) -> &str {

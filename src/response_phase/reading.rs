@@ -3,6 +3,8 @@
 //! Reads what the redactor has checked to be JSON, and asks less of it than a reader of arguments: an answer is not
 //! refused because a key stands twice in it.
 
+use crate::policy::answer::{decoded, strings};
+
 /// Length of a piece, in bytes. Judging takes a few times its length.
 const PIECE_BYTES: usize = 256 * 1024;
 /// The end of a piece stands at the start of the next one, so that a sentence on the border is seen whole.
@@ -15,12 +17,14 @@ pub(super) type Sink<'s> = dyn FnMut(&str) + 's;
 
 /// Gives `sink` the strings of `json`, one per line, keys too.
 pub(super) fn pieces(json: &[u8], sink: &mut Sink<'_>) {
-    let mut piece = String::new();
-    for raw in strings(json) {
+    let mut piece = String::with_capacity(json.len().min(PIECE_BYTES + OVERLAP_BYTES));
+    let mut buffer = Vec::new();
+    for (raw, _) in strings(json) {
         if raw.len() >= MEDIA_BYTES && is_base64(raw) {
             continue;
         }
-        let mut rest: &str = &decoded(raw);
+        let text = decoded(raw, &mut buffer);
+        let mut rest: &str = &text;
         while !rest.is_empty() {
             let mut cut = rest.len().min(PIECE_BYTES.saturating_sub(piece.len()).max(1));
             while !rest.is_char_boundary(cut) {
@@ -42,32 +46,6 @@ pub(super) fn pieces(json: &[u8], sink: &mut Sink<'_>) {
     if !piece.is_empty() {
         sink(&piece);
     }
-}
-
-/// The raw contents of all strings.
-pub(super) fn strings(json: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let start = at + memchr::memchr(b'"', json.get(at..)?)? + 1;
-        let mut end = start;
-        loop {
-            end += memchr::memchr2(b'"', b'\\', json.get(end..)?)?;
-            if json[end] == b'"' {
-                at = end + 1;
-                return Some(&json[start..end]);
-            }
-            end += 2;
-        }
-    })
-}
-
-/// A string's content as it reads; a lone surrogate reads as U+FFFD.
-pub(super) fn decoded(raw: &[u8]) -> std::borrow::Cow<'_, str> {
-    if memchr::memchr(b'\\', raw).is_none() {
-        return String::from_utf8_lossy(raw);
-    }
-    let mut buffer = Vec::new();
-    String::from_utf8_lossy(crate::redact::unescaped(raw, &mut buffer)).into_owned().into()
 }
 
 fn is_base64(raw: &[u8]) -> bool {

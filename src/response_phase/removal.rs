@@ -1,8 +1,8 @@
 //! Takes sentences that speak to the model out of an answer: `[REDACTED:security-dangerous]` stands in their place (the
 //! AxonFlow contract, section 5.4, "remove statement").
 
-use super::reading::decoded;
 use crate::policy::Engine;
+use crate::policy::answer::{decoded, strings};
 use crate::policy::authority::Matched;
 use crate::policy::posture::Class;
 use crate::redact::report;
@@ -26,7 +26,7 @@ pub(super) fn is_for(matched: &Matched) -> bool {
 pub(super) fn remove(engine: &Engine, json: &[u8], redaction: &mut Redaction) -> Result<(), Withheld> {
     let text = redaction.json.as_deref().unwrap_or(json);
     let mut spans: Vec<(usize, usize)> = Vec::new();
-    for raw in super::reading::strings(text) {
+    for (raw, _) in strings(text) {
         let start = raw.as_ptr().addr() - text.as_ptr().addr();
         spans.extend(sentences(engine, raw).into_iter().map(|span| (start + span.start, start + span.end)));
     }
@@ -45,7 +45,8 @@ pub(super) fn remove(engine: &Engine, json: &[u8], redaction: &mut Redaction) ->
 
 /// The sentences in the raw content of a string, in offsets of the raw bytes.
 fn sentences(engine: &Engine, raw: &[u8]) -> Vec<Range<usize>> {
-    let text = decoded(raw);
+    let mut buffer = Vec::new();
+    let text = decoded(raw, &mut buffer);
     let found = engine.sentences(&text);
     if found.is_empty() {
         return Vec::new();

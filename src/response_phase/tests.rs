@@ -20,7 +20,7 @@ fn subject(carrier: Carrier) -> Subject {
 
 fn judged(phase: &ResponsePhase, json: &str, masked: &[(&'static str, u32)]) -> Result<Redaction, Withheld> {
     let mut redaction = Redaction { masked: masked.iter().copied().collect(), ..Redaction::default() };
-    phase.judge(&subject(Carrier::ToolResult), json.as_bytes(), &mut redaction)?;
+    phase.judge(&subject(Carrier::ToolResult), json.as_bytes(), &mut redaction, true)?;
     Ok(redaction)
 }
 

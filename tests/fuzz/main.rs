@@ -142,6 +142,11 @@ fn settings() {
 }
 
 #[test]
+fn journal() {
+    run("journal");
+}
+
+#[test]
 fn every_target_has_its_test_its_program_and_its_corpus() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = fs::read_to_string(root.join("fuzz/Cargo.toml")).expect("the manifest");

@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod backends;
 mod bundle;
+mod bypass;
 mod commands;
 mod enforcement;
 mod front;

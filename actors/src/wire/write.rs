@@ -146,9 +146,59 @@ fn find_separator(text: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
+/// Writes `\ufffd` for every escape of half a character, if there is one.
+///
+/// RFC 8259 section 8.2: what a reader does with them is unpredictable. Servers that cut strings by UTF-16 units write
+/// them; strict hosts drop the whole line, and its request would never be answered.
+pub fn mend_halves(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out: Option<Vec<u8>> = None;
+    let mut from = 0;
+    while let Some(at) = memchr::memmem::find(text.get(from..)?, b"\\u").map(|at| from + at) {
+        let slashes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        from = at + 2;
+        // Behind a backslash that is itself escaped, the letter is a letter.
+        if slashes % 2 == 1 {
+            continue;
+        }
+        match unit(text, at) {
+            Some(0xd800..=0xdbff) if matches!(unit(text, at + 6), Some(0xdc00..=0xdfff)) => from = at + 12,
+            Some(0xd800..=0xdfff) => {
+                out.get_or_insert_with(|| text.to_vec())[at..at + 6].copy_from_slice(b"\\ufffd");
+                from = at + 6;
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The UTF-16 unit whose escape begins there.
+fn unit(text: &[u8], at: usize) -> Option<u16> {
+    let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok().filter(|_| is_hex)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_of_characters_are_mended_and_whole_ones_stay() {
+        let mended = |text: &str| mend_halves(text.as_bytes()).map(|text| String::from_utf8(text).unwrap());
+        for whole in [r#""\ud83d\ude00""#, r#""\\ud800""#, r#""\u0041 \n \u""#, "\"\u{1f600}\"", r#""\ud8""#]
+        {
+            assert_eq!(mended(whole), None, "{whole}");
+        }
+        for (half, text) in [
+            (r#""\ud83d""#, r#""\ufffd""#),
+            (r#""\uDE00\ud83d\ude00""#, r#""\ufffd\ud83d\ude00""#),
+            (r#""\ud83d\ud83d\ude00x""#, r#""\ufffd\ud83d\ude00x""#),
+            (r#""\\\ud83d""#, r#""\\\ufffd""#),
+        ] {
+            assert_eq!(mended(half).as_deref(), Some(text), "{half}");
+        }
+    }
 
     #[test]
     fn strings_are_escaped() {

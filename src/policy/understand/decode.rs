@@ -1,7 +1,12 @@
 //! Finds text that is packed in text: percent, hexadecimal and base64 forms, escapes, JSON, look-alike letters.
 
+use crate::policy::texts::Lines;
+use crate::strict::Key;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Readings of one call together: what is packed deeper or beyond this many is not unpacked. Every reading is at most
@@ -20,47 +25,148 @@ const BASE64_RUN: usize = 16;
 /// Longest text whose letters are compared with look-alikes.
 const FOLDED_BYTES: usize = 256 * 1024;
 
-/// Adds the readings of `text` that differ from it.
-pub(in crate::policy) fn views(text: &str, views: &mut Vec<String>) {
-    let mut budget = text.len().saturating_mul(GROWTH).saturating_add(FREE_BYTES);
-    read(text, views, DEPTH, &mut budget);
+/// Which marks a text holds, of those without which it has no other reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::policy) struct Marks(u16);
+
+impl Marks {
+    const PERCENT: u16 = 1;
+    const BACKSLASH: u16 = 1 << 1;
+    const AMPERSAND: u16 = 1 << 2;
+    const PLUS: u16 = 1 << 3;
+    const DOLLAR: u16 = 1 << 4;
+    const SLASH: u16 = 1 << 5;
+    const STAR: u16 = 1 << 6;
+    const HYPHEN: u16 = 1 << 7;
+    const LINE: u16 = 1 << 8;
+    const HIGH: u16 = 1 << 9;
+    const OPENS_JSON: u16 = 1 << 10;
+
+    const TABLE: [u16; 256] = {
+        let mut table = [0; 256];
+        table[b'%' as usize] = Self::PERCENT;
+        table[b'\\' as usize] = Self::BACKSLASH;
+        table[b'&' as usize] = Self::AMPERSAND;
+        table[b'+' as usize] = Self::PLUS;
+        table[b'$' as usize] = Self::DOLLAR;
+        table[b'/' as usize] = Self::SLASH;
+        table[b'*' as usize] = Self::STAR;
+        table[b'-' as usize] = Self::HYPHEN;
+        table[b'\n' as usize] = Self::LINE;
+        table[b'{' as usize] = Self::OPENS_JSON;
+        table[b'[' as usize] = Self::OPENS_JSON;
+        table[b'"' as usize] = Self::OPENS_JSON;
+        let mut byte = 0x80;
+        while byte < 256 {
+            table[byte] = Self::HIGH;
+            byte += 1;
+        }
+        table
+    };
+
+    /// One look at every byte.
+    pub(in crate::policy) fn of(text: &str) -> Self {
+        let mark = |byte: &u8| Self::TABLE[usize::from(*byte)];
+        Self(text.as_bytes().iter().fold(0, |marks, byte| marks | mark(byte)))
+    }
+
+    fn has(self, mark: u16) -> bool {
+        self.0 & mark != 0
+    }
+
+    /// Whether there may be a comment of SQL.
+    pub(in crate::policy) fn may_hold_comments(self) -> bool {
+        self.has(Self::SLASH) && self.has(Self::STAR) || self.has(Self::HYPHEN) && self.has(Self::LINE)
+    }
 }
 
-fn read(text: &str, views: &mut Vec<String>, depth: u8, budget: &mut usize) {
-    if depth == 0 || views.len() >= READINGS {
+/// Readings of texts. Those that come out of one text together stand in one string, line by line.
+#[derive(Debug, Default)]
+pub(in crate::policy) struct Views {
+    blocks: Vec<(String, Vec<Range<usize>>)>,
+    /// How many of all readings were read further; they are numbered in their order.
+    count: usize,
+}
+
+impl Views {
+    /// Adds a reading.
+    pub(in crate::policy) fn add(&mut self, reading: String) {
+        let whole = 0..reading.len();
+        self.blocks.push((reading, vec![whole]));
+        self.count += 1;
+    }
+
+    /// All of them.
+    pub(in crate::policy) fn blocks(&self) -> impl Iterator<Item = Lines<'_>> {
+        self.blocks.iter().map(|(text, spans)| Lines { text, spans, statements: &[] })
+    }
+}
+
+/// Adds the readings of `text` that differ from it; `marks` are those of the text.
+pub(in crate::policy) fn views(text: &str, marks: Marks, views: &mut Views) {
+    let mut budget = text.len().saturating_mul(GROWTH).saturating_add(FREE_BYTES);
+    read(text, marks, views, DEPTH, &mut budget);
+}
+
+fn read(text: &str, marks: Marks, views: &mut Views, depth: u8, budget: &mut usize) {
+    if depth == 0 || views.count >= READINGS {
         return;
     }
+    let from = views.blocks.len();
     let mut found = Vec::new();
-    found.extend(percent(text));
-    found.extend(escapes(text));
-    found.extend(entities(text));
-    found.extend(split_words(text));
-    found.extend(plus(text));
-    found.extend(shell(text));
-    if !text.is_ascii() && text.len() <= FOLDED_BYTES {
+    if marks.has(Marks::PERCENT) {
+        found.extend(percent(text));
+    }
+    if marks.has(Marks::BACKSLASH) {
+        found.extend(escapes(text));
+    }
+    if marks.has(Marks::AMPERSAND) {
+        found.extend(entities(text));
+    }
+    if marks.has(Marks::STAR) {
+        found.extend(split_words(text));
+    }
+    if marks.has(Marks::PLUS) {
+        found.extend(plus(text));
+    }
+    if marks.has(Marks::DOLLAR | Marks::BACKSLASH) {
+        found.extend(shell(text));
+    }
+    if marks.has(Marks::HIGH) && text.len() <= FOLDED_BYTES {
         found.extend(look_alikes(text));
     }
     packed(text, &mut found);
-    json(text, &mut found);
-    let from = views.len();
     for reading in found {
-        if views.len() >= READINGS || reading.len() > *budget {
+        if views.count >= READINGS || reading.len() > *budget {
             break;
         }
         *budget -= reading.len();
-        views.push(reading);
+        views.add(reading);
+    }
+    if marks.has(Marks::OPENS_JSON) {
+        json(text, views, budget);
     }
     // Everything of this level comes before anything deeper.
-    for at in from..views.len() {
-        let reading = views[at].clone();
-        read(&reading, views, depth - 1, budget);
+    for block in from..views.blocks.len() {
+        for at in 0..views.blocks[block].1.len() {
+            let (all, spans) = &views.blocks[block];
+            let reading = &all[spans[at].clone()];
+            let marks = Marks::of(reading);
+            if marks != Marks::default() || reading.len() >= BASE64_RUN {
+                let reading = reading.to_owned();
+                read(&reading, marks, views, depth - 1, budget);
+            }
+        }
     }
 }
 
 /// Percent forms decoded, if there are any; `+` stays.
 pub(super) fn percent(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    memchr::memchr(b'%', bytes)?;
+    // Most signs of per cent stand for themselves.
+    memchr::memchr_iter(b'%', bytes).find(
+        |at| matches!(bytes.get(at + 1), Some(b'u' | b'U') | Some(b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F')),
+    )?;
     let mut out = Vec::with_capacity(bytes.len());
     let (mut at, mut changed) = (0, false);
     while at < bytes.len() {
@@ -315,19 +421,38 @@ fn look_alike(c: char) -> char {
 /// Runs of base64 and hexadecimal that carry text.
 fn packed(text: &str, found: &mut Vec<String>) {
     let bytes = text.as_bytes();
-    let mut at = 0;
+    let mut from = 0;
+    // A run of that length goes over one of these places.
+    let mut at = BASE64_RUN - 1;
     while at < bytes.len() && found.len() < READINGS {
-        let run = bytes[at..].iter().take_while(|b| is_base64(**b)).count();
-        if run >= BASE64_RUN {
-            let run_text = &text[at..at + run];
+        if !is_base64(bytes[at]) {
+            at += BASE64_RUN;
+            continue;
+        }
+        let before = bytes[from..at].iter().rev().take_while(|b| is_base64(**b)).count();
+        let behind = bytes[at..].iter().take_while(|b| is_base64(**b)).count();
+        let run = at - before..at + behind;
+        if run.len() >= BASE64_RUN {
+            let run_text = &text[run.clone()];
             found.extend(hexadecimal(run_text).or_else(|| base64(run_text)));
         }
-        at += run.max(1);
+        from = run.end;
+        at = run.end + BASE64_RUN;
     }
 }
 
 fn is_base64(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let b = byte as u8;
+            table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+            byte += 1;
+        }
+        table
+    };
+    TABLE[usize::from(b)]
 }
 
 fn hexadecimal(run: &str) -> Option<String> {
@@ -359,30 +484,111 @@ fn readable(bytes: Vec<u8>) -> Option<String> {
 }
 
 /// The strings and keys of JSON in text, one reading each, and together when they are several.
-fn json(text: &str, found: &mut Vec<String>) {
+fn json(text: &str, views: &mut Views, budget: &mut usize) {
     let trimmed = text.trim_start();
     if !trimmed.starts_with(['{', '[', '"']) || trimmed.len() < 4 {
         return;
     }
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(trimmed) else { return };
-    let mut strings = Vec::new();
-    walk(value, &mut strings);
-    if strings.len() > 1 {
-        found.push(strings.join("\n"));
+    let mut strings = Strings::default();
+    let mut reader = serde_json::Deserializer::from_str(trimmed);
+    let whole = Walk(&mut strings).deserialize(&mut reader).and_then(|()| reader.end());
+    let Strings { text, mut spans } = strings;
+    if whole.is_err() || spans.is_empty() {
+        return;
     }
-    found.extend(strings);
+    let all = if spans.len() > 1 { text.len() } else { 0 };
+    if all > *budget {
+        return;
+    }
+    *budget -= all;
+    // The ones behind the last that there is room for are only seen together.
+    let room = READINGS.saturating_sub(views.count + usize::from(all > 0));
+    let fit = spans.iter().take(room).take_while(|span| {
+        let fits = span.len() <= *budget;
+        *budget = budget.saturating_sub(if fits { span.len() } else { 0 });
+        fits
+    });
+    let fit = fit.count();
+    spans.truncate(fit);
+    if all > 0 {
+        spans.insert(0, 0..all);
+    }
+    views.count += spans.len();
+    views.blocks.push((text, spans));
 }
 
-fn walk(value: serde_json::Value, strings: &mut Vec<String>) {
-    use serde_json::Value;
-    match value {
-        Value::String(text) => strings.push(text),
-        Value::Array(items) => items.into_iter().for_each(|item| walk(item, strings)),
-        Value::Object(members) => members.into_iter().for_each(|(key, member)| {
-            walk(member, strings);
-            strings.push(key);
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+/// Strings, one per line.
+#[derive(Default)]
+struct Strings {
+    text: String,
+    spans: Vec<Range<usize>>,
+}
+
+impl Strings {
+    fn push(&mut self, text: &str) {
+        if !self.spans.is_empty() {
+            self.text.push('\n');
+        }
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.spans.push(start..self.text.len());
+    }
+}
+
+/// Takes the strings of JSON, each key behind its value.
+struct Walk<'a>(&'a mut Strings);
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.push(text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Walk(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key)? {
+            map.next_value_seed(Walk(&mut *self.0))?;
+            self.0.push(&key);
+        }
+        Ok(())
     }
 }
 
@@ -391,9 +597,9 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        views(text, &mut all);
-        all
+        let mut all = Views::default();
+        views(text, Marks::of(text), &mut all);
+        all.blocks().flat_map(Lines::each).map(|(view, _)| view.to_owned()).collect()
     }
 
     #[test]

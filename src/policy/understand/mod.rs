@@ -7,6 +7,7 @@ pub(super) mod decode;
 mod disguise;
 mod fragment;
 mod path;
+mod persona;
 mod prompt;
 mod sayings;
 mod statement;
@@ -29,16 +30,24 @@ struct Sense {
     judge: Judge,
     /// It is asked about all strings together, too: a list of words can spell it.
     together: bool,
+    /// The first and the last signal that it gives.
+    gives: (Signal, Signal),
 }
 
+const SQL: (Signal, Signal) = (Signal::SqlDropTable, Signal::SqlSplitWords);
+const COMMAND: (Signal, Signal) = (Signal::CommandDestroys, Signal::CommandInjection);
+const PATH: (Signal, Signal) = (Signal::PathTraversal, Signal::PathSensitive);
+const URL: (Signal, Signal) = (Signal::UrlMetadata, Signal::UrlInternal);
+const PROMPT: (Signal, Signal) = (Signal::PromptOverride, Signal::PromptHidden);
+
 const SENSES: [Sense; 7] = [
-    Sense { wake: statement::WAKE, judge: statement::judge, together: false },
-    Sense { wake: fragment::WAKE, judge: fragment::judge, together: false },
-    Sense { wake: command::WAKE, judge: command::judge, together: true },
-    Sense { wake: path::WAKE, judge: path::judge, together: false },
-    Sense { wake: address::WAKE, judge: address::judge, together: false },
-    Sense { wake: prompt::WAKE, judge: prompt::judge, together: true },
-    Sense { wake: disguise::WAKE, judge: disguise::judge, together: false },
+    Sense { wake: statement::WAKE, judge: statement::judge, together: false, gives: SQL },
+    Sense { wake: fragment::WAKE, judge: fragment::judge, together: false, gives: SQL },
+    Sense { wake: command::WAKE, judge: command::judge, together: true, gives: COMMAND },
+    Sense { wake: path::WAKE, judge: path::judge, together: false, gives: PATH },
+    Sense { wake: address::WAKE, judge: address::judge, together: false, gives: URL },
+    Sense { wake: prompt::WAKE, judge: prompt::judge, together: true, gives: PROMPT },
+    Sense { wake: disguise::WAKE, judge: disguise::judge, together: false, gives: COMMAND },
 ];
 
 /// For each kind of understanding the expression that wakes it.
@@ -51,6 +60,11 @@ pub(super) const WAKE: &[&str] = &{
     }
     wake
 };
+
+/// Whether the kind of understanding with that place in [`WAKE`] can give this signal.
+pub(super) fn gives(kind: usize, signal: Signal) -> bool {
+    SENSES.get(kind).is_some_and(|sense| (sense.gives.0..=sense.gives.1).contains(&signal))
+}
 
 /// Compiles what the understanding needs.
 pub(super) fn warm() {
@@ -71,7 +85,13 @@ pub(super) fn understand(kind: usize, text: &str, sql: bool, scope: Scope, signa
         return;
     }
     if !sql || kind != FRAGMENT {
-        return (sense.judge)(text, signals);
+        let mut found = Signals::default();
+        (sense.judge)(text, &mut found);
+        debug_assert!(
+            Signal::ALL.iter().all(|signal| !found.has(*signal) || gives(kind, *signal)),
+            "a signal of another kind"
+        );
+        return signals.merge(found);
     }
     let mut found = Signals::default();
     fragment::judge(text, &mut found);

@@ -147,6 +147,25 @@ impl Gate {
         self.inbox.seen().messages.iter().filter(|message| wanted(message)).count()
     }
 
+    /// The messages from the one with that number on.
+    pub(crate) fn messages_from(&self, first: usize) -> Vec<Reply> {
+        self.inbox.seen().messages.get(first..).unwrap_or_default().to_vec()
+    }
+
+    /// Waits until `find` gives a value, at most for `limit`.
+    pub(crate) fn wait_for<T>(
+        &self,
+        limit: Duration,
+        mut find: impl FnMut(&[Reply]) -> Option<T>,
+    ) -> Option<T> {
+        self.inbox.wait(limit, |seen| find(&seen.messages))
+    }
+
+    /// How it was started.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// Waits for a message that satisfies `wanted`.
     pub(crate) fn message(&self, what: &str, wanted: impl Fn(&Reply) -> bool) -> Reply {
         self.inbox

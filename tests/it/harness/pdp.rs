@@ -17,8 +17,20 @@ pub(crate) struct Pdp {
 impl Pdp {
     /// Starts one on a free port.
     pub(crate) fn start() -> Self {
-        let (child, port) = listening(Command::new(stub("stub-pdp")));
+        Self::start_on(0)
+    }
+
+    /// Starts one on that port.
+    pub(crate) fn start_on(port: u16) -> Self {
+        let mut command = Command::new(stub("stub-pdp"));
+        command.arg(port.to_string());
+        let (child, port) = listening(command);
         Self { child, port }
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its base address.

@@ -116,6 +116,12 @@ impl Setup {
         self
     }
 
+    /// Starts the proxy through another program.
+    pub(crate) fn through(mut self, program: &str, args: &[&str]) -> Self {
+        self.program = program.into();
+        self.args(args)
+    }
+
     /// What the client declares.
     pub(crate) fn capabilities(mut self, capabilities: Value) -> Self {
         self.capabilities = capabilities;

@@ -674,6 +674,12 @@ pub(super) fn is_named(text: &[u8], run: Span) -> bool {
 /// The value that starts with a run behind a name without a sign: `Bearer …`, `--password …`, `the API key is …`,
 /// `<password>…`. Where it starts, and what it is.
 fn named(text: &[u8], run: Span) -> Option<(usize, Secret)> {
+    // A name is set apart from its value. In media the parts are not.
+    let apart =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'>' | b'|' | b',');
+    if !text[..run.start].last().is_some_and(apart) {
+        return None;
+    }
     // Words are no secrets; most long runs are words.
     let bearer = text[..run.start].ends_with(b"earer ") || text[..run.start].ends_with(b"EARER ");
     let digits = text[run.start..run.end].iter().take(128).filter(|byte| byte.is_ascii_digit()).count();

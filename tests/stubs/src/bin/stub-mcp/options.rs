@@ -79,6 +79,8 @@ pub(crate) struct Options {
     pub(crate) fork_grandchild: Option<PathBuf>,
     /// SIGTERM, SIGINT and SIGHUP are ignored.
     pub(crate) ignore_term: bool,
+    /// The tool `scripted` writes what stands in this file instead of an answer; `${rid}` is its request's id.
+    pub(crate) script: Option<PathBuf>,
     /// Stay after stdin was closed.
     pub(crate) ignore_eof: bool,
 }
@@ -134,6 +136,7 @@ impl Options {
             "--require-key" => self.require_key = Some(value),
             "--counter" => self.counter = Some(value.into()),
             "--record" => self.record = Some(value.into()),
+            "--script" => self.script = Some(value.into()),
             "--up-file" => self.up_file = Some(value.into()),
             "--crash-on" => self.crash_on = Some(value),
             "--banner" => self.banner = Some(value),

@@ -46,6 +46,7 @@ pub(crate) fn list(server: &Server) -> Vec<String> {
     list.push(annotated("read_count", "readOnlyHint"));
     list.push(annotated("idem", "idempotentHint"));
     list.extend((0..server.options.tools).map(|number| plain(&format!("extra_{number:03}"), "more")));
+    list.extend(server.options.script.iter().map(|_| plain("scripted", "Writes its script")));
     list.extend(server.options.tool_names.iter().map(|name| plain(name, "named")));
     list.extend(server.state().added_tools.iter().map(|name| plain(name, "added")));
     list
@@ -119,6 +120,12 @@ impl Call<'_> {
             }
             "big" => text(&"lorem ipsum dolor sit amet. ".repeat(number("kb").max(1) as usize * 1024 / 28 + 1)),
             "image" => r#""result":{"content":[{"type":"image","mimeType":"image/png","data":"QUJj4111111111111111AAAA4111111111111111"}]}"#.to_owned(),
+            "scripted" => {
+                let file = self.server.options.script.as_ref()?;
+                let script = std::fs::read_to_string(file).unwrap_or_default();
+                crate::stdio::write_raw(script.replace("${rid}", self.id).as_bytes());
+                return None;
+            }
             "cancel_probe" => {
                 let probe = json::raw(&arguments, "name").unwrap_or("null").to_owned();
                 self.server.state().probes.insert(self.id.to_owned(), probe);

@@ -1,0 +1,4 @@
+//! libFuzzer on the target `journal`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::journal(data));
