@@ -6,6 +6,7 @@
 
 mod gate;
 mod inbox;
+mod page;
 mod pdp;
 #[cfg(unix)]
 mod postgres;
@@ -15,6 +16,7 @@ mod service;
 mod setup;
 
 pub(crate) use gate::Gate;
+pub(crate) use page::{Heard, Page, event};
 pub(crate) use pdp::{Pdp, http};
 #[cfg(unix)]
 pub(crate) use postgres::Cluster;
