@@ -386,7 +386,8 @@ fn the_services_own_credentials_are_asked_for_too() {
 
 #[test]
 fn a_service_shows_its_key_only_when_it_is_told_to_and_has_no_page_for_others() {
-    let quiet = Setup::new().service("pdp", &[]);
+    let setup = Setup::new();
+    let quiet = setup.service("pdp", &[]);
     eventually("the page's address in the log", || quiet.log().contains("/approvals;").then_some(()));
     assert!(!quiet.log().contains("#key="), "{}", quiet.log());
     let setup = Setup::new().env("AXONFLOW_CLIENT_ID", "org").env("AXONFLOW_CLIENT_SECRET", "secret");
