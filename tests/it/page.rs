@@ -148,6 +148,29 @@ fn it_listens_on_this_machine_only() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_opens_the_browser_gets_an_address_that_is_good_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let setup = Setup::new();
+    let (bin, opened) = (setup.path("bin"), setup.path("opened"));
+    std::fs::create_dir(&bin).expect("made");
+    for name in ["xdg-open", "open"] {
+        let program = format!("{bin}/{name}");
+        std::fs::write(&program, format!("#!/bin/sh\necho \"$@\" > '{opened}.new' && mv '{opened}.new' '{opened}'\n"))
+            .expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    }
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
+    let page = setup.env("PATH", &path).page_of(&["approvals", "serve", "--listen", "127.0.0.1:0", "--open"]);
+    let address = eventually("the browser", || std::fs::read_to_string(&opened).ok());
+    assert!(!address.contains(&page.key), "others see the arguments of a program");
+    let code = address.trim().strip_prefix(&format!("{}#code=", page.url())).expect("a code").to_owned();
+    let enter = |code: &str| page.ask_as("POST", "/approvals/api/enter", &[], Some(&json!({"code": code})));
+    assert_eq!(enter(&code).json()["key"], page.key.as_str());
+    assert_eq!(enter(&code).status, 403, "used");
+}
+
 #[test]
 fn malformed_words_decide_nothing() {
     let setup = setup("0");

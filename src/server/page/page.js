@@ -199,6 +199,7 @@ function form(card, decision, comment) {
   const approves = decision === "approve";
   const opened = performance.now();
   const folded = approves && card.article.querySelector(".fold[aria-expanded=false]");
+  const masked = approves && card.article.querySelector(".masked");
   const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
   const text = make("textarea", { rows: "2", maxlength: "2000" });
   text.value = comment;
@@ -208,6 +209,7 @@ function form(card, decision, comment) {
       ? make("p", null, "The call runs ", make("strong", null, "once"), ", with exactly these arguments.")
       : make("p", null, "The call does not run. Who asked is told what you write here."),
     folded ? make("p", { class: "careful" }, "Some of the arguments are folded and you have not seen them whole.") : null,
+    masked ? make("p", { class: "quiet" }, "Masked values are hidden from you, not from the call.") : null,
     make("label", null, "Comment (optional)", text),
     wrong,
     make("div", { class: "actions" }, send,
