@@ -23,7 +23,11 @@ impl Desktop {
         let address = format!("unix:path={}", setup.path("bus"));
         let mut bus = Command::new("dbus-daemon");
         bus.args(["--session", "--nofork", "--nopidfile", &format!("--address={address}")]);
-        let bus = bus.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("dbus-daemon is installed (scripts/test does)");
+        let bus = bus
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dbus-daemon is installed (scripts/test does)");
         eventually("the bus", || Path::new(&setup.path("bus")).exists().then_some(()));
         let shown = setup.path("shown");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/notification_daemon.py");

@@ -157,8 +157,11 @@ fn what_opens_the_browser_gets_an_address_that_is_good_once() {
     std::fs::create_dir(&bin).expect("made");
     for name in ["xdg-open", "open"] {
         let program = format!("{bin}/{name}");
-        std::fs::write(&program, format!("#!/bin/sh\necho \"$@\" > '{opened}.new' && mv '{opened}.new' '{opened}'\n"))
-            .expect("written");
+        std::fs::write(
+            &program,
+            format!("#!/bin/sh\necho \"$@\" > '{opened}.new' && mv '{opened}.new' '{opened}'\n"),
+        )
+        .expect("written");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
     }
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
@@ -344,7 +347,7 @@ fn tickets_name_the_page_while_it_is_served_and_never_its_key() {
     page.ended();
     let after = held(&gate, "after");
     assert!(!after.message().contains("http"), "{}", after.message());
-    for text in [gate.audit_text(), gate.stderr(), named.raw.clone()] {
+    for text in [gate.audit_text(), gate.stderr(), named.raw] {
         assert!(!text.contains(&page.key));
     }
     let key = page.key.as_bytes();
