@@ -8,6 +8,9 @@ use super::rules::{Limits, Profile, ToolRules};
 use crate::fault::quoted;
 use std::collections::BTreeMap;
 
+/// Longest own name of a tool that lists are asked about, in bytes: four times what MCP allows.
+const MAX_NAME_BYTES: usize = 512;
+
 /// All rules about tools, for the calls of one agent.
 #[derive(Clone, Debug, Default)]
 pub struct Governance {
@@ -118,10 +121,27 @@ impl Governance {
         if self.is_open {
             return None;
         }
-        self.denied(tool)
+        self.too_long(tool)
+            .or_else(|| self.denied(tool))
             .or_else(|| self.locked(tool))
             .or_else(|| self.not_reading(tool))
             .or_else(|| self.not_allowed(tool))
+    }
+
+    /// Nobody looks through a name of any length, for every pattern and before every call.
+    fn too_long(&self, tool: &Tool<'_>) -> Option<Denial> {
+        if tool.own.len() <= MAX_NAME_BYTES || self.layers(tool).next().is_none() {
+            return None;
+        }
+        let shown = tool.shown();
+        Some(Denial {
+            policy_id: "governance:name".into(),
+            name: "name of the tool".into(),
+            reason: format!(
+                "the name {shown} is longer than {MAX_NAME_BYTES} bytes, so no list is asked about it; its server can \
+                 give it a shorter one"
+            ),
+        })
     }
 
     fn denied(&self, tool: &Tool<'_>) -> Option<Denial> {
@@ -435,6 +455,14 @@ mod tests {
              gate can take it off there"
         );
         assert_eq!(governance.lines_of("crm"), ["deny delete_* (tools.deny of the backend \"crm\")"]);
+    }
+
+    #[test]
+    fn an_endless_name_is_no_way_past_a_list() {
+        let global = rules(limits(Profile::Unrestricted, None, &["delete_*"]));
+        let governance = governance(&global, &ToolRules::default());
+        assert_eq!(says(&governance, "crm", &"a".repeat(MAX_NAME_BYTES), false), "runs");
+        assert_eq!(says(&governance, "crm", &"a".repeat(MAX_NAME_BYTES + 1), false), "governance:name");
     }
 
     #[test]

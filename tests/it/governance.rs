@@ -152,7 +152,7 @@ fn the_connector_plane_is_governed_too() {
     fs::write(&file, Value::from(setup.backends().to_vec()).to_string()).expect("written");
     let service = setup.service("pdp", &["--backends", &file]);
     let query = |tool: &str| {
-        let options = json!({"tool": tool, "arguments": {"effect": "x"}});
+        let options = json!({"tool": tool, "argument": "effect"});
         service
             .post("/mcp/resources/query", &json!({"connector": "db", "statement": "x", "options": options}))
     };
@@ -179,10 +179,10 @@ fn what_is_not_known_is_refused_with_its_place() {
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
         assert!(stderr.contains(name) && stderr.contains(told), "{told} is missing in {stderr}");
     }
-    let setup = governed(Setup::new(), "a", &[], &json!({"denies": []}));
+    let setup = governed(Setup::new(), "a", &[], &json!({"denny": []}));
     let (code, _, stderr) = setup.run(&["check"]);
     assert_eq!(code, Some(2));
-    assert!(stderr.contains("[0].tools: unknown key \"denies\"; did you mean \"deny\""), "{stderr}");
+    assert!(stderr.contains("[0].tools: unknown key \"denny\"; did you mean \"deny\""), "{stderr}");
 }
 
 #[test]
@@ -327,6 +327,33 @@ fn monitor_mode_does_not_waive_the_record() {
     let gate = on_trial(&[("AXONFLOW_AUDIT_LOG", "/proc/none/audit.jsonl")]).stub("a", &[]).open();
     assert_eq!(gate.call("count", &json!({"effect": "x"})).code(), -32003);
     assert!(gate.effects("a").is_empty());
+}
+
+#[test]
+fn monitor_mode_waives_verdicts_of_a_remote_redactor_but_not_its_failures() {
+    let pdp = Pdp::start();
+    let gate = pdp.serves(on_trial(&[("CALLGATE_REDACT_ENGINE", "remote")])).stub("a", &[]).open();
+    let reply = gate.call("text", &json!({"text": "BLOCK_OUTPUT siti@example.co.id"}));
+    assert_eq!(
+        reply.text(),
+        "BLOCK_OUTPUT [REDACTED:email]",
+        "masked here, as the platform gave no masked text"
+    );
+    gate.audit_row("the call", |row| row["would"] == "withhold" && row["outcome"] == "ok");
+    pdp.mode(&json!({"plane": "check-output", "status": 500}));
+    let reply = gate.call("text", &json!({"text": "must not pass"}));
+    assert_eq!(reply.code(), -32003, "{}", reply.raw);
+    assert!(!reply.raw.contains("must not pass"));
+}
+
+#[test]
+fn monitor_mode_opens_no_ticket_and_waits_for_none_at_a_service_that_never_answers() {
+    let pdp = Pdp::start();
+    let setup = on_trial(&[("AXONFLOW_DECIDE_TIMEOUT", "200ms"), ("AXONFLOW_FAIL_MODE", "closed")]);
+    let gate = pdp.serves(setup).stub("a", &[]).open();
+    pdp.mode(&json!({"plane": "decide", "delay_ms": 20_000}));
+    let row = ran(&gate, "x");
+    assert_eq!((&row["verdict"], &row["would"]), (&json!("allow"), &json!("unavailable")), "{row}");
 }
 
 #[test]

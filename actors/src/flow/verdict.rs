@@ -213,6 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn in_monitor_mode_a_question_that_went_astray_stops_nothing() {
+        for cause in [AskError::Busy, AskError::Gone, AskError::Deadline] {
+            let decision = undecided(cause);
+            assert!(judge(&decision, false, VerdictCodes::default()).1.is_none());
+            assert_eq!((decision.would, decision.reasons.len()), (Some(Would::Unavailable), 1));
+        }
+    }
+
+    #[test]
     fn w34_only_a_true_outage_opens_and_only_when_told_to() {
         let away = |outage| decision(Verdict::Unavailable { outage, retry_after: None });
         assert_eq!(judge(&away(true), true, VerdictCodes::default()).0, AuditVerdict::AllowFailopen);
