@@ -339,9 +339,10 @@ pub struct Withheld {
 
 /// Keeps the audit record. Owned by one actor, so `&mut self`.
 pub trait Record: Send + 'static {
-    /// Called before a call leaves, with the ending that the call has should nothing more be heard of it (its outcome is
-    /// [`Outcome::Unknown`]). `Err` shuts the gate for this call: no record, no call.
-    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError>;
+    /// Called before calls leave, with the ending that each has should nothing more be heard of it (its outcome is
+    /// [`Outcome::Unknown`]), and with every call that is waiting to leave. `Err` shuts the gate for all of them: no
+    /// record, no call.
+    fn intents(&mut self, intents: &[Ending]) -> Result<(), RecordError>;
 
     /// Writes one row per ending, in order. Called with every ending that is waiting. After an error rows that could
     /// not be written are kept and come first once writing works again: none is given twice.
