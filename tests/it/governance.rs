@@ -261,7 +261,7 @@ fn monitor_mode_blocks_nothing_and_records_what_would_have_been() {
 fn monitor_mode_runs_calls_that_nobody_decides() {
     let pdp = Pdp::start();
     let setup = pdp.serves(on_trial(&[])).stub("a", &[]);
-    let (held, denied) = (setup.clone(), setup.clone().open());
+    let (held, denied) = (setup.clone(), setup.open());
     let row = denied.call("count", &json!({"effect": "x", "q": STACKED_SQL}));
     assert!(row.is_ok(), "{}", row.raw);
     let row = denied.audit_row("denied by the service", |row| row["would"] == "deny");
