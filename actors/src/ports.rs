@@ -55,6 +55,8 @@ pub struct Decision {
     pub approval_id: String,
     /// Arguments to send once a person has said yes, when an obligation changes them: one JSON object.
     pub approved_arguments: Option<Bytes>,
+    /// Which tier of a cascade decided: `rego`, `stored`, `heuristics`; empty when none spoke or the PDP does not tell.
+    pub tier: &'static str,
 }
 
 impl Decision {
@@ -73,6 +75,7 @@ impl Decision {
             policy_version: String::new(),
             approval_id: String::new(),
             approved_arguments: None,
+            tier: "",
         }
     }
 }

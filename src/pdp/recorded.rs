@@ -60,6 +60,7 @@ impl<D> Recorded<D> {
         let set = self.authority.current();
         let (decision_id, trace_id) = (decision.decision_id.clone(), decision.trace_id.clone());
         let (reasons, matched) = (decision.reasons.clone(), decision.matched.clone());
+        let tier = decision.tier;
         self.log.record(move || DecisionRow {
             decision_id,
             trace_id,
@@ -72,7 +73,7 @@ impl<D> Recorded<D> {
             reasons,
             matched: matched.into_iter().map(MatchedRow::from).collect(),
             policy_version: set.version().to_owned(),
-            context: json!({}),
+            context: if tier.is_empty() { json!({}) } else { json!({ "tier": tier }) },
             redactions: json!({}),
         });
     }
