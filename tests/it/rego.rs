@@ -115,7 +115,10 @@ fn broken_rules_refuse_to_start() {
         ("package aaf.policy\n\ndeny contains \"x\" if {\n  input.tool ==\n}\n", "rules.rego:5:"),
         ("package other\nx := 1\n", "aaf.policy"),
         ("package aaf.policy\nallow := true\n", "`decision`"),
-        ("package aaf.policy\ndeny contains x if input.a == 1\n", "rules.rego:2:"),
+        (
+            "package aaf.policy\ndeny contains \"x\" if f(1)\nf(x) := f(x)\n",
+            "rules.rego:3:9: the function f calls itself",
+        ),
         ("package aaf.policy\ndeny contains \"x\" if http.send({})\n", "rules.rego:2:"),
     ] {
         let (code, stdout, stderr) = with_rules(text).stub("a", &[]).run(&[]);

@@ -2,7 +2,7 @@
 
 use super::files::{Text, digest};
 use super::message::{self, Told};
-use super::{File, Package, RegoPath, RegoSet, Syntax, input, unknown_call};
+use super::{File, Package, RegoPath, RegoSet, Syntax, calls, input, unknown_call};
 use crate::fault::{Fault, quoted};
 use crate::policy::model::Action;
 use crate::policy::understand;
@@ -56,6 +56,7 @@ impl RegoSet {
                 .add_extension(name.to_owned(), 1, Box::new(helper))
                 .map_err(|error| vec![fault(&message::read(&error.to_string()), name)])?;
         }
+        calls::check(&mut engine, &HELPERS).map_err(|told| vec![fault(&told, "")])?;
         let (packages, rules) = entries(&mut engine, texts).map_err(|fault| vec![fault])?;
         let mut set = Self {
             engine,
@@ -66,7 +67,7 @@ impl RegoSet {
             digest: digest(texts),
             slow: AtomicBool::new(false),
         };
-        set.notes = notes(&set, texts).map_err(|fault| vec![fault])?;
+        set.notes = notes(&set, texts);
         Ok(set)
     }
 }
@@ -94,29 +95,31 @@ fn add_data(engine: &mut Engine, text: &Text) -> Result<Syntax, Fault> {
 
 /// Tries the syntaxes, the newest first. What is wrong is told for the one that got furthest.
 fn add_rules(engine: &mut Engine, text: &Text) -> Result<Syntax, Fault> {
-    let mut furthest: Option<Told> = None;
-    let attempts = [
-        (Syntax::V1, Some(text.text.clone())),
-        (Syntax::V0, Some(text.text.clone())),
-        (Syntax::V0, with_keyword(&text.text)),
-    ];
-    for (syntax, source) in attempts.into_iter().filter_map(|(syntax, source)| Some((syntax, source?))) {
-        engine.set_rego_v0(syntax == Syntax::V0);
+    engine.set_rego_v0(false);
+    let Err(error) = engine.add_policy(text.name.clone(), text.text.clone()) else { return Ok(Syntax::V1) };
+    let mut furthest = message::read(&error.to_string());
+    // A rule of v1 that is wrong is not read as v0, where `if` is a name like any other.
+    let older = furthest.what.contains("keyword") || !has_word(&text.text, "if");
+    engine.set_rego_v0(true);
+    for source in [Some(text.text.clone()), with_keyword(&text.text)].into_iter().flatten().filter(|_| older)
+    {
         match engine.add_policy(text.name.clone(), source) {
-            Ok(_) => return Ok(syntax),
+            Ok(_) => return Ok(Syntax::V0),
             Err(error) => {
                 let told = message::read(&error.to_string());
-                let further = |other: &Told| (told.line, told.column) > (other.line, other.column);
-                if furthest.as_ref().is_none_or(further) {
-                    furthest = Some(told);
+                if (told.line, told.column) > (furthest.line, furthest.column) {
+                    furthest = told;
                 }
             }
         }
     }
-    Err(furthest.map_or_else(
-        || Fault::settings(&text.name, "is no Rego", "correct it"),
-        |told| fault(&told, &text.name),
-    ))
+    Err(fault(&furthest, &text.name))
+}
+
+/// Whether a word stands in the text, outside of comments.
+fn has_word(text: &str, word: &str) -> bool {
+    let code = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    code.flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_'))).any(|one| one == word)
 }
 
 /// The text with the keyword `in`, on the line of the package so that all lines keep their numbers.
@@ -143,18 +146,26 @@ fn entries(engine: &mut Engine, texts: &[Text]) -> Result<(Vec<Package>, usize),
     let place = texts.first().map_or("", |text| &text.name);
     let broken = |error: anyhow::Error| fault(&message::read(&error.to_string()), place);
     let rules = engine.get_modules().iter().map(|module| module.policy.len()).sum();
-    let declared = |path: &str| {
-        let in_file = |text: &&Text| engine.has_declared_rule_rooted_at(&text.name, path).unwrap_or(false);
-        texts.iter().filter(|text| !text.is_data).any(|text| in_file(&text)).then(|| path.to_owned())
+    let of_files: Vec<(String, String)> = {
+        let names = engine.get_packages().unwrap_or_default();
+        texts.iter().filter(|text| !text.is_data).map(|text| text.name.clone()).zip(names).collect()
+    };
+    let declared = |package: &str, rule: &str| {
+        let path = format!("data.{package}.{rule}");
+        let within = format!("data.{package}");
+        let here = |(file, own): &(String, String)| {
+            *own == within && engine.has_declared_rule_rooted_at(file, rule).unwrap_or(false)
+        };
+        of_files.iter().any(here).then_some(path)
     };
     let packages: Vec<Package> = PACKAGES
         .iter()
         .map(|name| Package {
             name,
-            decision: declared(&format!("data.{name}.decision")),
-            reason: declared(&format!("data.{name}.reason")),
-            deny: declared(&format!("data.{name}.deny")),
-            require_approval: declared(&format!("data.{name}.require_approval")),
+            decision: declared(name, "decision"),
+            reason: declared(name, "reason"),
+            deny: declared(name, "deny"),
+            require_approval: declared(name, "require_approval"),
         })
         .filter(|package| package.entries().next().is_some())
         .collect();
@@ -167,9 +178,8 @@ fn entries(engine: &mut Engine, texts: &[Text]) -> Result<(Vec<Package>, usize),
     Ok((packages, rules))
 }
 
-/// What is worth telling: that no call gets past the rules, and that they fail where they know nothing. A function that
-/// there is not is a fault, where a call that the rules do not know shows it.
-fn notes(set: &RegoSet, texts: &[Text]) -> Result<Vec<String>, Fault> {
+/// What is worth telling: that no call gets past the rules, and that they fail where they know nothing.
+fn notes(set: &RegoSet, texts: &[Text]) -> Vec<String> {
     let mut notes = Vec::new();
     let mut answered = false;
     for text in texts.iter().filter(|text| !text.is_data) {
@@ -193,13 +203,6 @@ fn notes(set: &RegoSet, texts: &[Text]) -> Result<Vec<String>, Fault> {
             });
         }
     }
-    let input = input::build(&unknown_call()).unwrap_or(Value::Undefined);
-    if let Err((_, why)) = set.ask(input)
-        && why.contains("could not find function")
-    {
-        let (place, what) = why.split_once(": ").unwrap_or(("", &why));
-        return Err(Fault::settings(place, what, "there is no such function here, or it is misspelt"));
-    }
     match set.judge(&unknown_call()) {
         Ok(Some(said)) if !answered => {
             let action = said.first().map(|found| found.action);
@@ -215,5 +218,5 @@ fn notes(set: &RegoSet, texts: &[Text]) -> Result<Vec<String>, Fault> {
         }
         _ => {}
     }
-    Ok(notes)
+    notes
 }

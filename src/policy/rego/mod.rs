@@ -7,6 +7,7 @@
 //! and a rule that takes too long.
 
 mod answer;
+mod calls;
 mod files;
 mod input;
 mod load;
