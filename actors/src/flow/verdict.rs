@@ -78,7 +78,8 @@ pub(super) fn no_decision(cause: AskError, codes: VerdictCodes) -> Bytes {
         .into_bytes()
 }
 
-/// In monitor mode a call runs without a decision, and its row says so.
+/// In monitor mode a call runs without a decision, and its row says so. Its arguments stay as the client sent them, names
+/// that stand for values included: who turns them back was not heard.
 pub(super) fn undecided(cause: AskError) -> Decision {
     Decision {
         reasons: vec![astray(cause).to_owned()],
