@@ -171,16 +171,16 @@ impl Core {
 
     fn intent(&mut self, intent: &Ending) -> Result<(), RecordError> {
         self.prove()?;
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Self { options, run, file: Some(file), intents, .. } = self else { return Ok(()) };
         // A device takes rows and gives nothing back: there is no place for intents, and no way to recover.
-        let Some(place) = file.place().cloned() else { return Ok(()) };
+        let Some(place) = file.place() else { return Ok(()) };
         let key = file.keys().map(|keys| &keys.hmac);
         let digests = Digests::of(intent.call.arguments.as_deref(), key);
-        let mut row = Vec::with_capacity(1024);
-        row::push(&mut row, &Author { options: &self.options, run: &self.run, digests: &digests }, intent);
-        let number = intent.call.number;
-        let written = self.intents.begin(&place, number, file.known_seq(), &row, digests);
-        if self.intents.take_was_lost() {
+        let push = |line: &mut Vec<u8>, digests: &Digests| {
+            row::push(line, &Author { options, run, digests }, intent);
+        };
+        let written = intents.begin(place, intent.call.number, file.known_seq(), digests, push);
+        if intents.take_was_lost() {
             file.reopen();
         }
         written.map_err(|error| file.describe(&error))
