@@ -388,15 +388,19 @@ fn nobody_decides() {
 }
 
 #[test]
-fn the_same_call_twice_at_once_runs_once() {
+fn the_same_call_twice_at_once_asks_once_and_runs_once() {
     let aaf = Aaf::start();
     let gate = setup(&aaf).env("CALLGATE_APPROVAL_HOLD", "25s").open();
-    let (one, approval) = hold(&gate, &aaf, "one");
-    let two = gate.start_call("count", &held("one"));
-    aaf.decide("approve", &approval);
-    let ran = [gate.reply(one).is_ok(), gate.reply(two).is_ok()].into_iter().filter(|ran| *ran).count();
-    assert!(ran <= 1 && gate.effects("a").len() == ran, "{ran}");
-    assert!(ran == 1 || aaf.submitted().len() == 1);
+    aaf.mode(&json!({"endpoint": "submit", "delay_ms": 300}));
+    let calls = [gate.start_call("count", &held("one")), gate.start_call("count", &held("one"))];
+    eventually("both wait", || {
+        (gate.stderr().matches("a call waits for approval").count() == 2).then_some(())
+    });
+    assert_eq!(aaf.submitted().len(), 1);
+    aaf.decide("approve", "apr_1");
+    let ran = calls.map(|call| gate.reply(call).is_ok());
+    assert_eq!(ran.iter().filter(|ran| **ran).count(), 1, "{ran:?}");
+    assert_eq!(gate.effects("a"), ["one"]);
 }
 
 #[test]
@@ -511,4 +515,28 @@ fn answers_are_masked_here() {
     let (code, _, err) = setup(&aaf).env("CALLGATE_REDACT_ENGINE", "remote").run(&[]);
     assert_eq!(code, Some(2));
     assert!(err.contains("CALLGATE_REDACT_ENGINE"), "{err}");
+}
+
+#[test]
+fn the_document_names_settings_that_there_are_and_their_defaults() {
+    let document = include_str!("../../docs/aaf.md");
+    let known = callgate::settings::table::ALL;
+    let rows = document.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 4);
+    let mut seen = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        for name in cells[1].split(", or ").map(|name| name.trim_matches('`')) {
+            let setting = known.iter().find(|setting| setting.name == name);
+            let setting = setting.unwrap_or_else(|| panic!("{name} is no setting"));
+            let default = cells[2].trim_matches('`');
+            let own = name == "CALLGATE_APPROVAL_HOLD" || name == "CALLGATE_FAIL_OPEN";
+            assert!(
+                own || default == setting.default || (default == "–" && setting.default.is_empty()),
+                "{row}"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+    assert!(document.contains("decisions   aaf, https://api.agentactionfirewall.com, agent mcp-proxy"));
 }

@@ -10,6 +10,7 @@
 mod answer;
 mod approval;
 mod held;
+mod in_flight;
 mod options;
 mod reading;
 mod request;
@@ -26,6 +27,7 @@ use crate::store::{LazyStore, Ticket as Row};
 use answer::{Answer, no_decision};
 use callgate_actors::call::Call;
 use callgate_actors::ports::{Decide, Decision, MatchedPolicy, Verdict};
+use in_flight::InFlight;
 use request::{Envelope, NotAsked};
 use service::{NoAnswer, Service};
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct AafPdp {
     service: Service,
     envelope: Envelope,
     tickets: Tickets,
+    in_flight: InFlight,
+    request_timeout: Duration,
     agent_id: String,
     approval_poll: Duration,
 }
@@ -49,6 +53,8 @@ impl AafPdp {
             service: Service::new(options)?,
             envelope: Envelope::new(options),
             tickets: Tickets::new(options, store),
+            in_flight: InFlight::default(),
+            request_timeout: options.request_timeout,
             agent_id: options.agent_id.clone(),
             approval_poll: options.approval_poll,
         })
@@ -122,6 +128,9 @@ impl Decide for AafPdp {
             Err(NotAsked::TooLarge(reason)) => return no_decision(false, reason, &trace.id),
         };
         let digest = digest_text(call);
+        // Whoever waits for the first call of its kind must have time left to ask by itself.
+        let patience = deadline.checked_sub(self.request_timeout).unwrap_or_else(Instant::now);
+        let _first = self.in_flight.enter(&digest, patience);
         match self.tickets.find(&digest) {
             Ok(Some(row)) => return Self::waits(&row, &trace),
             Ok(None) => {}

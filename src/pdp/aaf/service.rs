@@ -77,15 +77,13 @@ impl Service {
         let traceparent = HeaderValue::from_str(traceparent).ok();
         let headers: Vec<_> =
             traceparent.into_iter().map(|value| (HeaderName::from_static("traceparent"), value)).collect();
+        let send = |deadline| {
+            let (headers, max_reply_bytes) = (&headers, MAX_BODY_BYTES);
+            self.http.post(&Post { path: ACTIONS, headers, body, max_reply_bytes, deadline })
+        };
         let mut pause = FIRST_PAUSE;
-        for attempt in 1.. {
-            let send = |deadline| {
-                let headers = &headers;
-                let max_reply_bytes = MAX_BODY_BYTES;
-                self.http.post(&Post { path: ACTIONS, headers, body, max_reply_bytes, deadline })
-            };
-            let is_last = attempt == ATTEMPTS;
-            match self.exchange(deadline, |wait| !is_last && fits(wait.unwrap_or(pause), deadline), send) {
+        for _ in 1..ATTEMPTS {
+            match self.exchange(deadline, |wait| fits(wait.unwrap_or(pause), deadline), send) {
                 Err(no_answer) if no_answer.again => {
                     std::thread::sleep(no_answer.retry_after.unwrap_or(pause));
                     pause *= 2;
@@ -93,7 +91,7 @@ impl Service {
                 done => return done,
             }
         }
-        unreachable!("the last attempt is never told to be repeated")
+        self.exchange(deadline, |_| false, send)
     }
 
     /// Asks once for what is at `path`, which begins with a slash.
