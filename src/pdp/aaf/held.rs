@@ -22,10 +22,11 @@ const LISTED: u32 = 100;
 impl Approve for AafPdp {
     /// The approval is open already; what is missing is its id, perhaps.
     fn open(&self, call: &Call, decision: &Decision, deadline: Instant) -> Result<Ticket, String> {
-        let row = match self.tickets.find(&digest_text(call)) {
-            Ok(Some(row)) => row,
-            Ok(None) => return Err("its ticket could not be kept in the state directory".into()),
-            Err(error) => return Err(error.to_string()),
+        let key = key(&decision.decision_id, &decision.approval_id);
+        let row = self.tickets.get(key).map_err(|error| error.to_string())?;
+        // An action that waits for another call is none of this one's.
+        let Some(row) = row.filter(|row| row.digest == digest_text(call)) else {
+            return Err("which call the action waits for could not be kept".into());
         };
         let mut pending = pending_of(&row);
         if pending.approval_id.is_empty() && decision.approval_id != pending.action_id {
@@ -93,7 +94,7 @@ impl AafPdp {
                 Ok(match self.tickets.redeem(&row, &digest_text(call), &who.name, &who.comment)? {
                     Redeemed::Once => Standing::Granted(Box::new(granted(decision))),
                     Redeemed::Used => Standing::Used,
-                    Redeemed::Late => Standing::Refused(held.expired()),
+                    Redeemed::Late => Standing::Refused(held.late()),
                 })
             }
         }
@@ -166,6 +167,11 @@ impl Held<'_> {
             self.named(),
             self.why()
         )
+    }
+
+    fn late(&self) -> String {
+        let (named, at) = (self.named(), self.row.expires_at);
+        format!("approval {named} was given, but could be used until {at} only; repeat the call to ask again")
     }
 
     fn unknown(&self) -> String {
