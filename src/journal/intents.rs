@@ -53,6 +53,29 @@ pub(super) struct Intents {
     was_lost: bool,
 }
 
+/// Intents that are written together.
+pub(super) struct Batch {
+    behind: u64,
+    lines: Vec<u8>,
+    calls: Vec<(u64, Digests)>,
+}
+
+impl Batch {
+    /// No intents yet. `rows` is a number of rows that the chain has already.
+    pub(super) fn behind(rows: u64) -> Self {
+        Self { behind: rows, lines: Vec::with_capacity(LINE_BYTES), calls: Vec::with_capacity(1) }
+    }
+
+    /// Puts the intent of a call behind the others; `push` writes its row.
+    pub(super) fn push(&mut self, number: u64, digests: Digests, push: impl FnOnce(&mut Vec<u8>, &Digests)) {
+        // Writing to a vector cannot fail.
+        let _ = write!(self.lines, "{{\"number\":{number},\"behind\":{},\"row\":", self.behind);
+        push(&mut self.lines, &digests);
+        self.lines.extend_from_slice(b"}\n");
+        self.calls.push((number, digests));
+    }
+}
+
 struct Kept {
     file: Arc<File>,
     path: PathBuf,
@@ -79,23 +102,11 @@ impl Intents {
         }
     }
 
-    /// Writes an intent; `push` writes its row. `behind` is a number of rows that the chain has already.
-    pub(super) fn begin(
-        &mut self,
-        place: &Place,
-        number: u64,
-        behind: u64,
-        digests: Digests,
-        push: impl FnOnce(&mut Vec<u8>, &Digests),
-    ) -> io::Result<()> {
-        let mut line = Vec::with_capacity(LINE_BYTES);
-        let _ = write!(line, "{{\"number\":{number},\"behind\":{behind},\"row\":");
-        push(&mut line, &digests);
-        line.extend_from_slice(b"}\n");
-        let kept = self.kept(place)?;
-        kept.append(&line)?;
+    /// Writes intents, in one write.
+    pub(super) fn begin(&mut self, place: &Place, batch: Batch) -> io::Result<()> {
+        self.kept(place)?.append(&batch.lines)?;
         self.unsynced = true;
-        self.open.insert(number, digests);
+        self.open.extend(batch.calls);
         Ok(())
     }
 

@@ -97,6 +97,14 @@ fn the_service_denies_with_the_codes_of_this_dialect() {
     assert_eq!(row["decision_id"], "act_1");
 }
 
+#[test]
+fn what_is_denied_here_is_never_submitted() {
+    let aaf = Aaf::start();
+    let gate = setup(&aaf).env("CALLGATE_TOOLS_DENY", "count").open();
+    assert_eq!(run(&gate, "x").code(), DENIED);
+    assert!(aaf.submitted().is_empty() && gate.effects("a").is_empty());
+}
+
 /// What the answer says, and whether the call runs.
 fn answers() -> Vec<(Value, bool)> {
     let shaped = |answer: Value, runs: bool| (json!({"endpoint": "submit", "answer": answer}), runs);
