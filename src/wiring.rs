@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
+use crate::pdp::aaf::{AafOptions, AafPdp};
 use crate::pdp::around::{Around, AroundApprovals};
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
@@ -144,6 +145,46 @@ fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Poi
             let pdp = Arc::new(pdp);
             Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp), log: None })
         }
+        Pdp::Aaf => {
+            let pdp = Arc::new(aaf(settings)?);
+            Ok(Point { decide: pdp.clone(), remote: None, approve: Some(pdp), log: None })
+        }
+    }
+}
+
+/// The client of the Agent Action Firewall that these settings describe; which calls wait is kept where tickets are.
+pub fn aaf(settings: &Settings) -> Result<AafPdp, Fault> {
+    let store = configured::for_tickets(settings).map_err(|error| no_store(&error))?;
+    AafPdp::new(&aaf_options(settings), store)
+        .map_err(|error| Fault::settings("CALLGATE_PDP", error.to_string(), "correct the AAF_ settings"))
+}
+
+fn aaf_options(settings: &Settings) -> AafOptions {
+    let aaf = &settings.aaf;
+    AafOptions {
+        url: aaf.url.clone(),
+        api_key: aaf.api_key.clone().unwrap_or_default(),
+        agent_id: aaf.agent_id.clone(),
+        operation: aaf.operation.clone(),
+        params: aaf.params,
+        request_timeout: aaf.request_timeout,
+        approval_poll: settings.approval_poll,
+        approval_lifetime: settings.approval_lifetime,
+        session_id: settings.identity.session_id.clone(),
+        ai_agent: settings.identity.ai_agent.clone(),
+        client_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The error codes that the clients of this decision point know. The Agent Action Firewall has two: -32000 for whatever is
+/// denied, a call that nobody could decide included, and -32001 for what a person did not approve (the Agent Action
+/// Firewall contract, section 8.3).
+fn codes(pdp: Pdp) -> VerdictCodes {
+    match pdp {
+        Pdp::Embedded | Pdp::Axonflow => VerdictCodes::default(),
+        Pdp::Aaf => {
+            VerdictCodes { denied: -32000, needs_approval: -32001, not_approved: -32001, undecided: -32000 }
+        }
     }
 }
 
@@ -207,6 +248,7 @@ fn axonflow_options(settings: &Settings) -> AxonflowOptions {
         ai_agent: identity.ai_agent.clone(),
         pep_audience: platform.pep_audience.clone(),
         decide_timeout: settings.decide_timeout,
+        approval_poll: settings.approval_poll,
         client_version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -305,7 +347,7 @@ fn flow(settings: &Settings) -> FlowSettings {
         fail_open: fails_open(settings),
         approval_hold: settings.approval_hold,
         monitor: settings.monitor,
-        codes: VerdictCodes::default(),
+        codes: codes(settings.pdp),
     }
 }
 

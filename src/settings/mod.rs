@@ -24,6 +24,7 @@ pub(crate) use reader::lookup;
 use crate::fault::Fault;
 use crate::governance::ToolRules;
 use crate::journal::Sync;
+use crate::pdp::aaf::ParamsMember;
 use crate::policy::posture::Posture;
 use crate::policy::rego::{RegoPath, RegoSet};
 use crate::policy::rules::PolicyFile;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub pdp: Pdp,
     /// The AxonFlow platform; meaningful when `pdp` or the redaction engine asks it.
     pub platform: Platform,
+    /// The Agent Action Firewall; meaningful when `pdp` asks it.
+    pub aaf: Aaf,
     /// Who calls, for decisions and audit rows.
     pub identity: Identity,
     /// What happens while the PDP is away.
@@ -91,6 +94,8 @@ pub struct Settings {
     pub call_budget: Duration,
     /// How long a call that needs approval is held; zero answers at once.
     pub approval_hold: Duration,
+    /// How often a remote decision service is asked how an approval stands.
+    pub approval_poll: Duration,
     /// How long a ticket can be decided and used.
     pub approval_lifetime: Duration,
     /// Whether the person in front of the client may decide.
@@ -149,6 +154,23 @@ pub struct Platform {
     pub pep_audience: Option<String>,
     /// Password of those who administer our own service; `None` asks for none.
     pub admin_secret: Option<Secret>,
+}
+
+/// How the API of the Agent Action Firewall is reached.
+#[derive(Clone, Debug)]
+pub struct Aaf {
+    /// Base address without a slash at its end.
+    pub url: String,
+    /// Key of the agent; there when [`Settings::pdp`] is [`Pdp::Aaf`].
+    pub api_key: Option<Secret>,
+    /// Id of the agent.
+    pub agent_id: String,
+    /// `operation` of every action.
+    pub operation: String,
+    /// Under which name the arguments are sent.
+    pub params: ParamsMember,
+    /// Longest wait for one request.
+    pub request_timeout: Duration,
 }
 
 /// Who calls, for decisions and audit rows.

@@ -3,6 +3,7 @@
 //! Tests named `w01_…` to `w63_…` stand for one known weakness each of an earlier proxy of this kind.
 #![allow(clippy::expect_used, reason = "a test says by a panic what it missed")]
 
+mod aaf;
 mod approvals;
 mod audit;
 mod backends;
