@@ -1,6 +1,7 @@
 //! The client as backends see it: notices go out redacted, requests get ids of ours and their answers find the way
 //! back, and nothing is asked that the client did not say it can do.
 
+use crate::face::Face;
 use crate::limits::{CLIENT_REQUEST_DEADLINE, CLIENT_REQUESTS_IN_FLIGHT, EARLY_LINES, NOTICE_BYTES};
 use crate::ports::{Carrier, Subject};
 use crate::redactor::Redactor;
@@ -48,6 +49,7 @@ pub trait Asker: Send {
 pub struct Front {
     out: mpsc::Sender<Line>,
     redactor: Redactor,
+    face: Face,
     state: Arc<Mutex<State>>,
 }
 
@@ -87,8 +89,10 @@ impl Drop for Expiry {
 
 impl Front {
     /// The side whose lines leave through `out`.
-    pub fn new(out: mpsc::Sender<Line>, redactor: Redactor) -> Self {
-        Front { out, redactor, state: Arc::default() }
+    pub fn new(out: mpsc::Sender<Line>, redactor: Redactor, face: Face) -> Self {
+        // What a backend that stands for itself says too early is the client's to judge.
+        let state = State { is_initialized: face.is_backend(), ..State::default() };
+        Front { out, redactor, face, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Notes who the client is.
@@ -178,7 +182,8 @@ impl Front {
         asker: Box<dyn Asker>,
     ) -> Result<u64, Bytes> {
         let refuse = |code, text: &str| Err(ErrorObject::new(code, text).into_bytes());
-        if !self.can_be_asked(method) {
+        // A client that takes the machine for the backend answers for itself what it can do.
+        if self.face == Face::Gate && !self.can_be_asked(method) {
             return refuse(METHOD_NOT_FOUND, &format!("the client does not support {method}"));
         }
         match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {
