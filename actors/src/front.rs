@@ -56,6 +56,8 @@ pub struct Front {
 #[derive(Default)]
 struct State {
     client: Option<Client>,
+    /// The client's `initialize` is on its way to the backend that stands for itself.
+    is_opening: bool,
     /// `notifications/initialized` was seen: before that, a server may not speak of its own accord.
     is_initialized: bool,
     early: Vec<Line>,
@@ -98,6 +100,17 @@ impl Front {
     /// Notes who the client is.
     pub fn opened_by(&self, client: Client) {
         self.state().client = Some(client);
+    }
+
+    /// The client asked the backend itself to open the session.
+    pub fn opening(&self) {
+        self.state().is_opening = true;
+    }
+
+    /// Whether the session is open, or being opened by the backend, which judges what comes before it has answered.
+    pub fn is_open(&self) -> bool {
+        let state = self.state();
+        state.client.is_some() || state.is_opening
     }
 
     /// Who the client is, once it has said so.

@@ -209,7 +209,7 @@ impl Session {
         slot: ReplySlot,
         cancelled: oneshot::Receiver<()>,
     ) {
-        let is_open = self.machine.front.client().is_some();
+        let is_open = self.machine.front.is_open();
         if self.machine.face.is_backend() && method != "tools/call" {
             return self.pass(method, params, slot, cancelled);
         }

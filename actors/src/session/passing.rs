@@ -31,7 +31,10 @@ impl Session {
         };
         let passed = match List::ALL.into_iter().find(|list| list.method() == method) {
             Some(list) => Passed::Page(list),
-            None if method == "initialize" => Passed::Opening(read_client(params.clone()).ok()),
+            None if method == "initialize" => {
+                self.machine.front.opening();
+                Passed::Opening(read_client(params.clone()).ok())
+            }
             None => Passed::Other(method.to_owned()),
         };
         let machine = self.machine.clone();
