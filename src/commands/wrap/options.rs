@@ -230,7 +230,7 @@ impl WrapOptions {
         if let Some(url) = &self.api_url {
             overlay.set("AAF_API_URL", "--api-url", url);
         }
-        for setting in ["AXONFLOW_AI_AGENT", "AAF_AGENT_ID"] {
+        for setting in ["AXONFLOW_AI_AGENT", "CALLGATE_AAF_AGENT_ID"] {
             if !table::ALL.iter().any(|known| known.name == setting) {
                 continue;
             }
