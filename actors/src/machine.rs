@@ -2,7 +2,7 @@
 
 use crate::approvals::Approvals;
 use crate::audit::{AuditHandle, OpenJournal};
-use crate::backend::LinkSettings;
+use crate::backend::{BackendHandle, LinkSettings};
 use crate::directory::{Directory, Names, Reader, State};
 use crate::face::Face;
 use crate::flow::{FlowSettings, Machine, Parts};
@@ -10,7 +10,7 @@ use crate::front::Front;
 use crate::guardian::Guardian;
 use crate::limits::{
     CLOSE_ABORTED, CLOSE_CHILD_EXIT, CLOSE_CHILD_TERM, CLOSE_FLOWS, CLOSE_JOURNAL, CLOSE_OUTPUT, OUT_QUEUE,
-    WRAPPED_EXIT, WRAPPED_FLOWS, WRAPPED_OUTPUT,
+    REQUESTS_IN_FLIGHT, WRAPPED_EXIT, WRAPPED_FLOWS, WRAPPED_LOOK, WRAPPED_OUTPUT, WRAPPED_SENDING,
 };
 use crate::out::{self, Toward};
 use crate::pdp::PdpHandle;
@@ -231,18 +231,36 @@ async fn over(mut directory: Reader) -> Arc<str> {
 /// input ends, and its answers still count until it has ended.
 async fn leave_in_peace(machine: &Machine) {
     if machine.directory.borrow().over().is_none() {
-        let _ = timeout(CLOSE_FLOWS, machine.flows.wait()).await;
-        let directory = machine.directory.borrow().clone();
-        for standing in &directory.standings {
-            if let State::Up(handle) = &standing.state {
-                handle.end_input();
-            }
+        tokio::select! {
+            sent = timeout(WRAPPED_SENDING, all_sent(machine)) => drop(sent),
+            _ = over(machine.directory.clone()) => {}
+        }
+        if let Some(handle) = only(machine) {
+            handle.end_input();
         }
         let _ = timeout(WRAPPED_EXIT, over(machine.directory.clone())).await;
     }
     if machine.directory.borrow().over().is_some() {
         let _ = timeout(WRAPPED_FLOWS, machine.flows.wait()).await;
     }
+}
+
+/// Resolves when the one backend runs and every open request is with it, or answered.
+async fn all_sent(machine: &Machine) {
+    loop {
+        let open = REQUESTS_IN_FLIGHT - machine.gate.free();
+        if only(machine).is_some_and(|handle| open <= handle.open_requests()) {
+            return;
+        }
+        tokio::time::sleep(WRAPPED_LOOK).await;
+    }
+}
+
+fn only(machine: &Machine) -> Option<BackendHandle> {
+    machine.directory.borrow().standings.iter().find_map(|standing| match &standing.state {
+        State::Up(handle) => Some(handle.clone()),
+        _ => None,
+    })
 }
 
 #[derive(Default)]

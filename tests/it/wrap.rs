@@ -55,6 +55,8 @@ fn at_the_end_of_stdin_the_servers_stdin_ends() {
     let gate = script("cat > seen; exit 9").spawn();
     gate.close_stdin();
     assert_eq!(exit_code(&gate), Some(9));
+    let (code, _, err) = script("cat > seen; exit 9").run(&[]);
+    assert_eq!(code, Some(9), "closed before the server ran: {err}");
 }
 
 #[test]

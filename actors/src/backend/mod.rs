@@ -16,6 +16,7 @@ pub use handshake::{VERSIONS, known_version};
 pub use link::LinkSettings;
 
 use crate::gate::{Gate, Permit};
+use crate::limits::BACKEND_IN_FLIGHT;
 use crate::seat::AskError;
 use crate::wire::envelope::Body;
 use bytes::Bytes;
@@ -186,6 +187,11 @@ impl BackendHandle {
     /// The client's side has ended: nothing more will be sent, and the backend may finish what it has.
     pub fn end_input(&self) {
         let _ = self.tell(BackendMessage::InputEnded);
+    }
+
+    /// How many requests it has and has not answered.
+    pub fn open_requests(&self) -> usize {
+        BACKEND_IN_FLIGHT - self.gate.free()
     }
 
     /// Whether the backend waits for the client's answer to a question of its own, which may take a person's time.

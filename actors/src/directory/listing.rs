@@ -326,6 +326,23 @@ mod tests {
     }
 
     #[test]
+    fn a_page_keeps_names_and_cursor_and_is_masked_besides() {
+        let redactor = Redactor::new(Arc::new(Masking), 1, &Threads::System);
+        let shown = |result: &'static str| {
+            let result = Bytes::from_static(result.as_bytes());
+            let page = page(&Arc::from("a"), List::Tools, &result, &redactor).expect("a page");
+            String::from_utf8(page.to_vec()).expect("UTF-8")
+        };
+        assert_eq!(
+            shown(
+                r#"{"_meta":{"x":"secret"},"tools":[{"name":"a secret name","title":"secret"},{"name":"a","name":"b"}],"nextCursor":"secret"}"#
+            ),
+            r#"{"_meta":{"x":"***"},"tools":[{"name":"a secret name","title":"***"}],"nextCursor":"secret"}"#
+        );
+        assert_eq!(shown(r#"{"nextCursor":5,"more":"secret"}"#), r#"{"nextCursor":5,"more":"***"}"#);
+    }
+
+    #[test]
     fn resources_are_found_by_owner_template_mask_and_backend() {
         let listing = listing(&[("a", RESOURCES), ("b", RESOURCES)]);
         let found =
