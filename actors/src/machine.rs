@@ -235,6 +235,8 @@ async fn leave_in_peace(machine: &Machine) {
             sent = timeout(WRAPPED_SENDING, all_sent(machine)) => drop(sent),
             _ = over(machine.directory.clone()) => {}
         }
+        // Many servers drop what they are at when their input ends; what is quick is answered before.
+        let _ = timeout(CLOSE_FLOWS, machine.flows.wait()).await;
         if let Some(handle) = only(machine) {
             handle.end_input();
         }

@@ -163,7 +163,9 @@ impl Session {
             }
             // Without an id there is nobody to answer to: it is never executed, and it has its row.
             "tools/call" => self.record_malformed(),
-            _ if self.machine.face.is_backend() => self.tell_backends(method.to_owned(), &params),
+            _ if self.machine.face.is_backend() && !passing::reads_like_a_call(method) => {
+                self.tell_backends(method.to_owned(), &params);
+            }
             // A request without an id is a notification, and one of ours: it is never executed.
             _ => tracing::debug!(
                 method = method.escape_debug().to_string(),

@@ -171,7 +171,8 @@ fn calls_that_run_at_the_end_of_stdin_are_answered() {
 
 #[test]
 fn a_session_may_come_in_one_piece() {
-    let setup = wrapped(&[], &[]);
+    // The stub would drop its calls at the end of its input.
+    let setup = wrapped(&[], &["--ignore-eof"]);
     let lines = [
         json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18",
             "capabilities": {}, "clientInfo": {"name": "it", "version": "1"}}}),
@@ -181,7 +182,7 @@ fn a_session_may_come_in_one_piece() {
     ];
     let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let (code, out, err) = setup.run_with(&[], &input);
-    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(code, Some(143), "it was asked to leave: {err}");
     assert_eq!(err, "", "nothing of ours");
     let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(answers.len(), 3, "{out}");
@@ -335,6 +336,20 @@ fn an_era_that_is_not_spoken_is_unknown() {
     gate.handshake();
     assert!(gate.call("echo", &json!({})).is_ok());
     assert!(gate.received_of("s", "server/discover").is_empty());
+}
+
+#[test]
+fn what_reads_like_a_call_is_never_passed_on() {
+    let gate = wrapped(&[], &[]).open();
+    for method in ["Tools/Call", "tools/call/", " tools/call", "tools.call", "tools\u{200b}/call"] {
+        let params = json!({"name": "count", "arguments": {"effect": method}});
+        assert_eq!(gate.ask(method, &params).code(), -32601, "{method:?}");
+        gate.notify(method, &params);
+    }
+    gate.notify("tools/call", &json!({"name": "count", "arguments": {"effect": "notified"}}));
+    assert!(gate.call("echo", &json!({})).is_ok());
+    assert!(gate.effects("s").is_empty());
+    assert_eq!(gate.received("s").iter().filter(|line| line.contains("count")).count(), 0);
 }
 
 #[test]

@@ -13,6 +13,13 @@ use tokio::sync::oneshot;
 /// not speak it makes clients fall back to `initialize`.
 const OTHER_ERA: &str = "server/discover";
 
+/// Whether a server that is careless about letters and separators could take this for a call, which is never passed on
+/// undecided.
+pub(super) fn reads_like_a_call(method: &str) -> bool {
+    let letters = method.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase());
+    letters.eq("toolscall".chars())
+}
+
 impl Session {
     /// Starts the flow that passes a request on.
     pub(super) fn pass(
@@ -22,7 +29,7 @@ impl Session {
         slot: ReplySlot,
         cancelled: oneshot::Receiver<()>,
     ) {
-        if method == OTHER_ERA {
+        if method == OTHER_ERA || reads_like_a_call(method) {
             let error = ErrorObject::new(METHOD_NOT_FOUND, format!("unknown method {method:?}"));
             return slot.end(Answer::Error(error.into_bytes()));
         }
