@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for the last log lines.
 const LAST_LOG: Duration = Duration::from_millis(50);
+/// Longest wait for how the server ended, once it was killed.
+const LAST_NEWS: Duration = Duration::from_secs(1);
 /// The audit file in the state directory where the settings name none: without one a call could not be recorded, since
 /// standard error is the server's.
 const AUDIT_FILE: &str = "audit.jsonl";
@@ -91,14 +93,14 @@ async fn serve(settings: &Settings, env: &Environment, server: Wrapped, verbose:
     if !late.is_empty() {
         tracing::info!("did not end in time and were cut off: {}", late.join(", "));
     }
-    match tether.fate() {
-        Some(ended) => Ok(exit_code(ended)),
-        None => {
-            let why = directory.borrow().over().map_or(why, |why| why.to_string());
-            tracing::error!("the server did not run: {why}");
-            Ok(NOT_EXECUTABLE)
-        }
+    if !tether.has_run() {
+        let why = directory.borrow().over().map_or(why, |why| why.to_string());
+        tracing::error!("the server did not run: {why}");
+        return Ok(NOT_EXECUTABLE);
     }
+    // A system under load is slow to say how a process ended.
+    let ended = tokio::time::timeout(LAST_NEWS, tether.ended()).await;
+    Ok(ended.map_or(EXIT_FAILURE, exit_code))
 }
 
 /// The server's exit code as a shell would see it.

@@ -294,7 +294,7 @@ fn everything_but_calls_is_answered_by_the_server() {
         "--tool-name",
         "a.very/long name that no host would take, with all its characters",
     ]);
-    ways.each_ref().map(Gate::handshake);
+    let _ = ways.each_ref().map(Gate::handshake);
     let asked = [
         ("ping", json!({})),
         ("tools/list", json!({})),
@@ -575,6 +575,20 @@ fn the_documents_configurations_are_taken() {
         seen += 1;
     }
     assert!(seen >= 4, "the document shows {seen} commands");
+}
+
+#[test]
+fn the_document_tells_every_option() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/wrap.md");
+    let document = std::fs::read_to_string(path).expect("docs/wrap.md");
+    let (_, help, _) = Setup::new().run(&["wrap", "--help"]);
+    let options = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
+    let options: Vec<&str> =
+        options.filter(|option| option.chars().all(|c| c == '-' || c.is_ascii_lowercase())).collect();
+    assert!(options.len() >= 11, "{options:?}");
+    for option in options.into_iter().filter(|option| *option != "--help") {
+        assert!(document.contains(&format!("`{option}")), "{option} is not told");
+    }
 }
 
 /// The options are understood: with another server behind them the command runs to its end.

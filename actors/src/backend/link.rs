@@ -73,6 +73,9 @@ impl Link {
             Plan::Child(plan) => {
                 let spawned =
                     process::spawn(plan, settings.guardian.as_ref()).map_err(|error| error.to_string())?;
+                if let Some(tether) = &settings.tether {
+                    tether.tell_start();
+                }
                 if let Some(stderr) = spawned.stderr {
                     tokio::spawn(super::stderr::drain(backend.clone(), stderr));
                 }

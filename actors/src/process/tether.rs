@@ -2,6 +2,7 @@
 
 use super::Ended;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, mpsc, watch};
 
 /// Signals that may wait for a child that is just being started; a person who presses more often is not heard.
@@ -25,12 +26,18 @@ pub struct Tether {
     /// Taken by whoever owns the child, for its life.
     waiting: Arc<Mutex<mpsc::Receiver<Asked>>>,
     end: watch::Sender<Option<Ended>>,
+    has_run: Arc<AtomicBool>,
 }
 
 impl Default for Tether {
     fn default() -> Self {
         let (down, waiting) = mpsc::channel(SIGNALS_QUEUED);
-        Tether { down, waiting: Arc::new(Mutex::new(waiting)), end: watch::Sender::new(None) }
+        Tether {
+            down,
+            waiting: Arc::new(Mutex::new(waiting)),
+            end: watch::Sender::new(None),
+            has_run: Arc::default(),
+        }
     }
 }
 
@@ -42,9 +49,9 @@ impl Tether {
         }
     }
 
-    /// How the child ended; `None` while it runs, and when it never did.
-    pub fn fate(&self) -> Option<Ended> {
-        *self.end.borrow()
+    /// Whether there ever was a child.
+    pub fn has_run(&self) -> bool {
+        self.has_run.load(Ordering::Acquire)
     }
 
     /// Resolves when the child has ended.
@@ -55,6 +62,11 @@ impl Tether {
             // The sender lives as long as this does.
             Ok(None) | Err(_) => std::future::pending().await,
         }
+    }
+
+    /// There is a child now.
+    pub(crate) fn tell_start(&self) {
+        self.has_run.store(true, Ordering::Release);
     }
 
     /// The next signal for the child.
@@ -84,7 +96,9 @@ mod tests {
         let tether = Tether::default();
         tether.ask(Asked::Terminate);
         assert_eq!(tether.clone().asked().await, Asked::Terminate);
-        assert_eq!(tether.fate(), None);
+        assert!(tether.end.borrow().is_none() && !tether.has_run());
+        tether.tell_start();
+        assert!(tether.has_run());
         tether.tell_end(Ended::Exited(3));
         tether.tell_end(Ended::Unknown);
         assert_eq!(tether.ended().await, Ended::Exited(3));
