@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot start has nothing to say")]
 
 use bytes::Bytes;
+use callgate::governance::{Governance, Governed, Limits, Pattern, Profile, ToolRules};
 use callgate::pdp::embedded::EmbeddedPdp;
 use callgate::policy::authority::Authority;
 use callgate::policy::builder::PolicySetBuilder;
@@ -32,6 +33,7 @@ fn main() {
         run(&pdp, name, &arguments);
     }
     own_rules();
+    governed();
     for size in [16_000, 100_000, 1_000_000, 8_000_000] {
         run(&pdp, "prose", &json!({ "text": PROSE.repeat(size / PROSE.len()) }));
         run(&pdp, "records", &json!({ "rows": vec![record(); size / 260] }));
@@ -133,8 +135,29 @@ fn own_rules() {
     }
 }
 
+/// The first small input behind the rules about tools, as they are unless somebody sets them, and with a profile, an allow
+/// list and a deny list of twenty patterns each: what they add to a decision.
+fn governed() {
+    let patterns = |verb: &str| -> Vec<Pattern> {
+        let texts = (0..19).map(|n| format!("{verb}_{n}_*")).chain([format!("db/{verb}*")]);
+        texts.filter_map(|text| Pattern::new(&text).ok()).collect()
+    };
+    let limits =
+        Limits { profile: Profile::ReadOnly, allow: Some(patterns("query")), deny: patterns("delete") };
+    let limited = ToolRules { limits, read_only: patterns("query"), agents: Vec::new() };
+    let inner = Arc::new(EmbeddedPdp::shipped().expect("the catalogue is sound"));
+    inner.warm();
+    let arguments = record();
+    for (name, rules) in
+        [("record, no rules on tools", ToolRules::default()), ("record, 40 rules on tools", limited)]
+    {
+        let governance = Governance::new(&rules, [("db", &ToolRules::default())], "bench");
+        run(&Governed::new(inner.clone(), Arc::new(governance)), name, &arguments);
+    }
+}
+
 /// Prints the times of one input; the middle one.
-fn run(pdp: &EmbeddedPdp, name: &str, arguments: &Value) -> Duration {
+fn run(pdp: &dyn Decide, name: &str, arguments: &Value) -> Duration {
     let json = arguments.to_string();
     let call = Call {
         number: 1,

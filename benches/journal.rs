@@ -38,7 +38,7 @@ fn run(name: &str, sync: Sync, calls: u64, with_intent: bool) {
         let row = ending(number, Outcome::Ok);
         let begun = Instant::now();
         if with_intent {
-            journal.intent(&intent).expect("an intent");
+            journal.intents(std::slice::from_ref(&intent)).expect("an intent");
             wait(&mut journal, sync);
         }
         journal.endings(std::slice::from_ref(&row)).expect("a row");

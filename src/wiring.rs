@@ -3,6 +3,7 @@
 use crate::approvals::Keeper;
 use crate::approvals::local::{LocalApprovals, LocalOptions};
 use crate::fault::Fault;
+use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::{Launcher, Wrapped};
 use crate::pdp::around::{Around, AroundApprovals};
@@ -47,6 +48,12 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
     let Point { decide, remote, approve, log } = decision_point(settings, &authority)?;
     let treatment = treatment(settings)?;
     let names = treatment.pseudonyms;
+    let decide = Arc::new(Around::new(decide, names.clone()));
+    let decide = Arc::new(Governed::new(decide, Arc::new(governance(settings))));
+    let decide: Arc<dyn Decide> = match settings.monitor {
+        true => Arc::new(Monitored::new(decide, names.clone(), fails_open(settings))),
+        false => decide,
+    };
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -62,7 +69,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         },
         threads: Threads::System,
         seed: fastrand::u64(..),
-        decide: Arc::new(Around::new(decide, names.clone())),
+        decide,
         approve: Some(Arc::new(AroundApprovals::new(approvals(settings, approve)?, names))),
         redact: response_plane(settings, remote, treatment.treatment, authority, log),
         journal: journal(settings, Journal::open),
@@ -101,6 +108,12 @@ struct Point {
     log: Option<Arc<DecisionLog>>,
 }
 
+/// Which tools may run, for the agent that calls here.
+pub fn governance(settings: &Settings) -> Governance {
+    let backends = settings.backends.iter().map(|entry| (entry.id.as_str(), &entry.tools));
+    Governance::new(&settings.tools, backends, &settings.identity.ai_agent)
+}
+
 /// The policies in this program. With a remote decision point they judge answers only.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Fault> {
     let authority = Arc::new(Authority::new(policy_set(settings)?));
@@ -131,6 +144,7 @@ fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Poi
                 log: log.clone(),
                 tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
                 agent: settings.identity.ai_agent.clone(),
+                monitor: settings.monitor,
             };
             Ok(point(Arc::new(recorded), Some(log)))
         }
@@ -258,7 +272,8 @@ fn response_plane(
         phase = phase.with_keeper(response_phase::Keeper { tenant, agent, keep });
     }
     let plane = ResponsePlane::new(local, remote, engine, mode != RedactMode::Off).with_policies(phase);
-    Arc::new(if settings.result_meta { plane.with_reports() } else { plane })
+    let plane = if settings.result_meta { plane.with_reports() } else { plane };
+    Arc::new(if settings.monitor { plane.monitoring() } else { plane })
 }
 
 fn journal(settings: &Settings, open: fn(JournalOptions) -> Journal) -> OpenJournal {
@@ -300,6 +315,7 @@ fn flow(settings: &Settings) -> FlowSettings {
         list_wait: settings.list_wait,
         fail_open: fails_open(settings),
         approval_hold: settings.approval_hold,
+        monitor: settings.monitor,
         codes: VerdictCodes::default(),
     }
 }

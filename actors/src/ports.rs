@@ -56,6 +56,8 @@ pub struct Decision {
     pub approval_id: String,
     /// Arguments to send once a person has said yes, when an obligation changes them: one JSON object.
     pub approved_arguments: Option<Bytes>,
+    /// What would have become of the call if it were not merely monitored; `None` when it would have run just so.
+    pub would: Option<Would>,
 }
 
 impl Decision {
@@ -74,6 +76,35 @@ impl Decision {
             policy_version: String::new(),
             approval_id: String::new(),
             approved_arguments: None,
+            would: None,
+        }
+    }
+}
+
+/// What monitor mode let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Would {
+    /// The call would have been denied.
+    Deny,
+    /// The call would have been held for a person.
+    NeedsApproval,
+    /// The call would have been refused, since nobody decided.
+    Unavailable,
+    /// The call would have run with other arguments.
+    Redact,
+    /// The call ran, and its answer would have been withheld.
+    Withhold,
+}
+
+impl Would {
+    /// The word of audit rows and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Would::Deny => "deny",
+            Would::NeedsApproval => "needs_approval",
+            Would::Unavailable => "unavailable",
+            Would::Redact => "redact",
+            Would::Withhold => "withhold",
         }
     }
 }
@@ -280,6 +311,16 @@ pub struct Findings {
     pub matched: Vec<MatchedPolicy>,
     /// How many policies were asked in the response phase.
     pub evaluated: u32,
+    /// The answer is passed on in monitor mode only: a response policy blocks it.
+    pub would_withhold: bool,
+}
+
+impl Findings {
+    /// What monitor mode let pass: the call by this decision, else its answer.
+    pub fn would(&self, decision: Option<&Decision>) -> Option<Would> {
+        let of_the_call = decision.and_then(|decision| decision.would);
+        of_the_call.or_else(|| self.would_withhold.then_some(Would::Withhold))
+    }
 }
 
 /// Why an answer must not be passed on.
@@ -299,9 +340,10 @@ pub struct Withheld {
 
 /// Keeps the audit record. Owned by one actor, so `&mut self`.
 pub trait Record: Send + 'static {
-    /// Called before a call leaves, with the ending that the call has should nothing more be heard of it (its outcome is
-    /// [`Outcome::Unknown`]). `Err` shuts the gate for this call: no record, no call.
-    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError>;
+    /// Called before calls leave, with the ending that each has should nothing more be heard of it (its outcome is
+    /// [`Outcome::Unknown`]), and with every call that is waiting to leave. `Err` shuts the gate for all of them: no
+    /// record, no call.
+    fn intents(&mut self, intents: &[Ending]) -> Result<(), RecordError>;
 
     /// Writes one row per ending, in order. Called with every ending that is waiting. After an error rows that could
     /// not be written are kept and come first once writing works again: none is given twice.

@@ -1,12 +1,14 @@
 //! `callgate check`: the settings, the audit file, and every backend started once.
 
-use super::serve::{audits, decides};
+use super::serve::{MONITOR, audits, decides};
 use super::tell;
 use crate::fault::{EXIT_CHECK, EXIT_OK, Fault};
+use crate::governance::{Governance, Tool};
 use crate::journal::Journal;
+use crate::log::escape;
 use crate::settings::{self, BackendEntry, Environment, Settings};
 use crate::{log, wiring};
-use callgate_actors::directory::{self, Directory, Standing, State};
+use callgate_actors::directory::{self, Directory, Route, Standing, State};
 use callgate_actors::machine::Running;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -52,6 +54,13 @@ fn show_settings(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "decisions   {}", decides(settings))?;
     writeln!(out, "fail mode   {}", settings.fail_mode)?;
     writeln!(out, "redaction   {}, engine {}", settings.redact_responses, settings.redact_engine)?;
+    let lines = wiring::governance(settings).lines();
+    for line in if lines.is_empty() { vec!["unrestricted".to_owned()] } else { lines } {
+        writeln!(out, "tools       {}", escape(&line))?;
+    }
+    if settings.monitor {
+        writeln!(out, "monitor     {MONITOR}")?;
+    }
     writeln!(out, "audit       {}", audits(settings))?;
     writeln!(out, "state       {}", settings.state_dir.display())?;
     for note in &settings.notes {
@@ -102,11 +111,50 @@ const OPENING: &[u8] = br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params
 "#;
 
 fn show_backends(settings: &Settings, directory: &Directory, out: &mut dyn Write) -> io::Result<bool> {
+    let governance = wiring::governance(settings);
     let mut all_up = true;
+    let mut all = Vec::new();
     for (entry, standing) in settings.backends.iter().zip(&directory.standings) {
-        all_up &= show_backend(entry, standing, directory, out)?;
+        let is_up = show_backend(entry, standing, directory, out)?;
+        all_up &= is_up;
+        if is_up {
+            let exposed = directory.listing.tools_of(&entry.id);
+            let routes: Vec<&Route> = exposed.filter_map(|name| directory.listing.tool(name)).collect();
+            let tools: Vec<Tool<'_>> = routes.into_iter().map(tool).collect();
+            show_governance(settings, &governance, &entry.id, &tools, out)?;
+            all.extend(tools);
+        }
+    }
+    for idle in governance.idle(&all) {
+        writeln!(out, "note    {}", escape(&idle))?;
     }
     Ok(all_up)
+}
+
+fn tool(route: &Route) -> Tool<'_> {
+    let Route { id, own, exposed, hints, .. } = route;
+    Tool { backend: id, own, exposed, is_annotated: hints.told.read_only == Some(true) }
+}
+
+/// What holds for one backend's tools besides, and which of them do not run, each with the reason.
+fn show_governance(
+    settings: &Settings,
+    governance: &Governance,
+    id: &str,
+    tools: &[Tool<'_>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for line in governance.lines_of(id) {
+        writeln!(out, "        {}", escape(&line))?;
+    }
+    let word = if settings.monitor { "would be denied" } else { "denied" };
+    for tool in tools {
+        if let Some(denial) = governance.judge(tool) {
+            let line = format!("{word}  {}: {} ({})", tool.exposed, denial.reason, denial.policy_id);
+            writeln!(out, "        {}", escape(&line))?;
+        }
+    }
+    Ok(())
 }
 
 fn show_backend(

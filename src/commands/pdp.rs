@@ -71,6 +71,10 @@ fn serve(
     out: &mut dyn Write,
 ) -> Result<(), Fault> {
     check_address(options, settings)?;
+    if settings.monitor {
+        let what = "a decision service says what it decides, whoever blocks by it";
+        return Err(Fault::settings("CALLGATE_MONITOR", what, "unset it here, and set it on the gates"));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime
         .map_err(|error| Fault::failure(format!("no runtime: {error}"), "check the system's limits"))?;
@@ -158,7 +162,10 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
             Hosts::Any
         },
         connectors: match options.backends {
-            Some(_) => Some(Connectors::start(wiring::plan(settings, env)?, settings.call_budget)?),
+            Some(_) => {
+                let governance = Arc::new(wiring::governance(settings));
+                Some(Connectors::start(wiring::plan(settings, env)?, governance, settings.call_budget)?)
+            }
             None => None,
         },
     })

@@ -9,6 +9,9 @@ use callgate_actors::wire::stdio;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+/// Told at the start, so that nobody takes a trial for a guard.
+pub(super) const MONITOR: &str =
+    "MONITOR MODE (CALLGATE_MONITOR=on): every call is decided and recorded, NOTHING IS BLOCKED";
 /// Longest wait for the last log lines.
 const LAST_LOG: Duration = Duration::from_millis(50);
 
@@ -67,6 +70,12 @@ pub(super) fn introduce(settings: &Settings) {
         decides(settings),
         audits(settings)
     );
+    for line in wiring::governance(settings).lines() {
+        tracing::info!("tools: {line}");
+    }
+    if settings.monitor {
+        tracing::warn!("{MONITOR}");
+    }
     for note in &settings.notes {
         tracing::warn!("{note}");
     }

@@ -24,6 +24,7 @@ const KEPT_BUFFER_BYTES: usize = 128 * 1024;
 pub(super) struct Open {
     pub(super) place: Place,
     pub(super) audit: Arc<File>,
+    identity: place::Identity,
     /// `None` for a device: nobody can read back what a row would be tied to.
     pub(super) chain: Option<Chain>,
     /// The length after our last write: as long as the file has it, it ends with our own row.
@@ -52,14 +53,21 @@ impl Open {
         }
         let audit = Arc::new(place::open_private(path, true)?);
         let place = Place::of(path);
-        let chain = if audit.metadata()?.is_file() { Some(Chain::at(&place)?) } else { None };
+        let meta = audit.metadata()?;
+        let chain = if meta.is_file() { Some(Chain::at(&place)?) } else { None };
         let begun = first_timestamp(&audit);
-        Ok(Self { place, audit, chain, end: None, begun, sealed: Vec::new() })
+        let identity = place::Identity::of(&meta);
+        Ok(Self { place, audit, identity, chain, end: None, begun, sealed: Vec::new() })
     }
 
     /// The file whose lock allows to append.
     pub(super) fn lock_file(&self) -> &Arc<File> {
         self.chain.as_ref().map_or(&self.audit, |chain| &chain.file)
+    }
+
+    /// The length of the file; `None` when the path names another one, or none.
+    pub(super) fn len(&self) -> io::Result<Option<u64>> {
+        place::len_at(&self.audit, self.identity, &self.place.audit)
     }
 
     /// Appends `rows` in one write to a file of `len` bytes; the caller has the lock. Shows each row as it stands

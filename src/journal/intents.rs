@@ -13,11 +13,16 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A file of this length is made anew with the open calls alone: 1,500 intents of 700 bytes.
 const COMPACT_BYTES: u64 = 1024 * 1024;
+/// How long an intent may go into a file that was moved away, so that only who looks there finds it.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(1);
 /// Tries to make a file that nobody else has locked.
 const TRIES: u32 = 8;
+/// Room for a usual line.
+const LINE_BYTES: usize = 1024;
 /// Ending of the files' names.
 const ENDING: &str = "wal";
 /// Ending while the file is being made and is not locked yet.
@@ -48,6 +53,29 @@ pub(super) struct Intents {
     was_lost: bool,
 }
 
+/// Intents that are written together.
+pub(super) struct Batch {
+    behind: u64,
+    lines: Vec<u8>,
+    calls: Vec<(u64, Digests)>,
+}
+
+impl Batch {
+    /// No intents yet. `rows` is a number of rows that the chain has already.
+    pub(super) fn behind(rows: u64) -> Self {
+        Self { behind: rows, lines: Vec::with_capacity(LINE_BYTES), calls: Vec::with_capacity(1) }
+    }
+
+    /// Puts the intent of a call behind the others; `push` writes its row.
+    pub(super) fn push(&mut self, number: u64, digests: Digests, push: impl FnOnce(&mut Vec<u8>, &Digests)) {
+        // Writing to a vector cannot fail.
+        let _ = write!(self.lines, "{{\"number\":{number},\"behind\":{},\"row\":", self.behind);
+        push(&mut self.lines, &digests);
+        self.lines.extend_from_slice(b"}\n");
+        self.calls.push((number, digests));
+    }
+}
+
 struct Kept {
     file: Arc<File>,
     path: PathBuf,
@@ -56,6 +84,8 @@ struct Kept {
     /// Its length when it was made anew last.
     compact: u64,
     is_torn: bool,
+    /// When its path was looked up last.
+    looked_up: Instant,
 }
 
 impl Intents {
@@ -72,23 +102,11 @@ impl Intents {
         }
     }
 
-    /// Writes an intent. `behind` is a number of rows that the chain has already.
-    pub(super) fn begin(
-        &mut self,
-        place: &Place,
-        number: u64,
-        behind: u64,
-        row: &[u8],
-        digests: Digests,
-    ) -> io::Result<()> {
-        let mut line = Vec::with_capacity(row.len() + 64);
-        let _ = write!(line, "{{\"number\":{number},\"behind\":{behind},\"row\":");
-        line.extend_from_slice(row);
-        line.extend_from_slice(b"}\n");
-        let kept = self.kept(place)?;
-        kept.append(&line)?;
+    /// Writes intents, in one write.
+    pub(super) fn begin(&mut self, place: &Place, batch: Batch) -> io::Result<()> {
+        self.kept(place)?.append(&batch.lines)?;
         self.unsynced = true;
-        self.open.insert(number, digests);
+        self.open.extend(batch.calls);
         Ok(())
     }
 
@@ -165,11 +183,7 @@ impl Intents {
     }
 
     fn kept(&mut self, place: &Place) -> io::Result<&mut Kept> {
-        // A file that was removed meanwhile is a file that no later start finds.
-        let is_there = self.file.as_ref().is_some_and(|kept| {
-            kept.path.starts_with(&place.folder)
-                && kept.file.metadata().is_ok_and(|meta| has_path(&meta, &kept.path))
-        });
+        let is_there = self.file.as_mut().is_some_and(|kept| kept.is_in(place));
         if !is_there {
             self.was_lost = self.file.take().is_some();
         }
@@ -201,7 +215,17 @@ impl Intents {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             match fs::rename(&new, &path) {
-                Ok(()) => return Ok(Kept { file: Arc::new(file), path, len: 0, compact: 0, is_torn: false }),
+                Ok(()) => {
+                    let looked_up = Instant::now();
+                    return Ok(Kept {
+                        file: Arc::new(file),
+                        path,
+                        len: 0,
+                        compact: 0,
+                        is_torn: false,
+                        looked_up,
+                    });
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -211,6 +235,20 @@ impl Intents {
 }
 
 impl Kept {
+    /// Whether the file is where later starts look. One that was removed tells it itself; one that was moved is told
+    /// from its path, which is looked up now and then: that costs a microsecond.
+    fn is_in(&mut self, place: &Place) -> bool {
+        let Ok(meta) = self.file.metadata() else { return false };
+        if place::is_removed(&meta) || !self.path.starts_with(&place.folder) {
+            return false;
+        }
+        if self.looked_up.elapsed() < LOOK_UP_EVERY {
+            return true;
+        }
+        self.looked_up = Instant::now();
+        has_path(&meta, &self.path)
+    }
+
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         if self.is_torn {
             self.file.set_len(self.len)?;

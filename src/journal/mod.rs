@@ -91,7 +91,7 @@ struct Core {
 }
 
 impl Journal {
-    /// Opens the audit file, if there is one. That it cannot be opened is told by the first [`Record::intent`].
+    /// Opens the audit file, if there is one. That it cannot be opened is told by the first [`Record::intents`].
     pub fn open(options: JournalOptions) -> Self {
         Self::with_log(options, log::stderr())
     }
@@ -169,18 +169,21 @@ impl Core {
         }
     }
 
-    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError> {
+    fn intents(&mut self, intents: &[Ending]) -> Result<(), RecordError> {
         self.prove()?;
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Self { options, run, file: Some(file), intents: kept, .. } = self else { return Ok(()) };
         // A device takes rows and gives nothing back: there is no place for intents, and no way to recover.
-        let Some(place) = file.place().cloned() else { return Ok(()) };
+        let Some(place) = file.place() else { return Ok(()) };
         let key = file.keys().map(|keys| &keys.hmac);
-        let digests = Digests::of(intent.call.arguments.as_deref(), key);
-        let mut row = Vec::with_capacity(1024);
-        row::push(&mut row, &Author { options: &self.options, run: &self.run, digests: &digests }, intent);
-        let number = intent.call.number;
-        let written = self.intents.begin(&place, number, file.known_seq(), &row, digests);
-        if self.intents.take_was_lost() {
+        let mut batch = intents::Batch::behind(file.known_seq());
+        for intent in intents {
+            let digests = Digests::of(intent.call.arguments.as_deref(), key);
+            batch.push(intent.call.number, digests, |line, digests| {
+                row::push(line, &Author { options, run, digests }, intent);
+            });
+        }
+        let written = kept.begin(place, batch);
+        if kept.take_was_lost() {
             file.reopen();
         }
         written.map_err(|error| file.describe(&error))
@@ -284,9 +287,9 @@ impl Core {
 }
 
 impl Record for Journal {
-    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError> {
+    fn intents(&mut self, intents: &[Ending]) -> Result<(), RecordError> {
         let mut core = self.core();
-        let result = core.intent(intent);
+        let result = core.intents(intents);
         core.judge(result)
     }
 
@@ -350,5 +353,7 @@ impl Complaints {
     }
 }
 
+#[cfg(test)]
+mod power_cut;
 #[cfg(test)]
 mod tests;

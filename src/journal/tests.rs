@@ -205,14 +205,14 @@ fn without_a_file_stderr_is_the_record() {
     let log = Lines::to(sink.clone());
     let stderr_only = JournalOptions { path: None, ..options(Path::new("unused")) };
     let mut journal = Journal::with_log(stderr_only.clone(), Some(log.clone()));
-    journal.intent(&ending("t")).unwrap();
+    journal.intents(&[ending("t")]).unwrap();
     write(&mut journal, &["a", "b"]).unwrap();
     journal.close().unwrap();
     assert!(log.flush(Instant::now() + Duration::from_secs(20)));
     assert_eq!(String::from_utf8(sink.0.lock().unwrap().clone()).unwrap().matches("AUDIT {").count(), 2);
 
     let mut journal = Journal::with_log(stderr_only, None);
-    let refusal = journal.intent(&ending("t")).unwrap_err().to_string();
+    let refusal = journal.intents(&[ending("t")]).unwrap_err().to_string();
     assert!(refusal.contains("AXONFLOW_AUDIT_LOG"), "{refusal}");
     write(&mut journal, &["lost"]).unwrap_err();
 }
@@ -246,7 +246,7 @@ fn w53_no_record_no_call_when_required() {
     let path = blocker.join("audit.jsonl");
 
     let mut strict = journal(options(&path));
-    let refusal = strict.intent(&ending("t")).unwrap_err().to_string();
+    let refusal = strict.intents(&[ending("t")]).unwrap_err().to_string();
     assert!(refusal.starts_with("audit file ") && refusal.contains("audit.jsonl"), "{refusal}");
     assert!(
         refusal.ends_with("set AXONFLOW_AUDIT_LOG to a file that this user may create and write"),
@@ -254,11 +254,11 @@ fn w53_no_record_no_call_when_required() {
     );
 
     let mut lenient = journal(JournalOptions { required: false, ..options(&path) });
-    lenient.intent(&ending("t")).unwrap();
+    lenient.intents(&[ending("t")]).unwrap();
     write(&mut lenient, &["kept"]).unwrap();
 
     fs::remove_file(&blocker).unwrap();
-    strict.intent(&ending("t")).unwrap();
+    strict.intents(&[ending("t")]).unwrap();
     lenient.close().unwrap();
     assert_eq!(tools_in(&path), ["kept"], "the row came in late");
 }
@@ -270,11 +270,11 @@ fn a_broken_file_is_not_tried_at_every_call() {
     fs::write(&blocker, "").unwrap();
     let mut journal = journal(options(&blocker.join("audit.jsonl")));
     retry_every(&journal, Duration::from_secs(3600));
-    journal.intent(&ending("t")).unwrap_err();
+    journal.intents(&[ending("t")]).unwrap_err();
     fs::remove_file(&blocker).unwrap();
-    journal.intent(&ending("t")).unwrap_err();
+    journal.intents(&[ending("t")]).unwrap_err();
     retry_every(&journal, Duration::ZERO);
-    journal.intent(&ending("t")).unwrap();
+    journal.intents(&[ending("t")]).unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -284,15 +284,15 @@ fn w53_a_full_disk_shuts_the_gate_until_the_rows_are_written() {
     let path = dir.path().join("audit.jsonl");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let mut journal = journal(options(&path));
-    journal.intent(&ending("t")).unwrap();
+    journal.intents(&[ending("t")]).unwrap();
     let refusal = write(&mut journal, &["first"]).unwrap_err().to_string();
     assert!(refusal.contains("No space left") && refusal.contains("free space"), "{refusal}");
-    journal.intent(&ending("t")).unwrap_err();
+    journal.intents(&[ending("t")]).unwrap_err();
     write(&mut journal, &["second"]).unwrap_err();
     journal.close().unwrap_err();
 
     fs::remove_file(&path).unwrap();
-    journal.intent(&ending("t")).unwrap();
+    journal.intents(&[ending("t")]).unwrap();
     write(&mut journal, &["third"]).unwrap();
     assert_eq!(tools_in(&path), ["first", "second", "third"]);
 }
@@ -392,9 +392,9 @@ fn a_lock_that_is_never_let_go_is_an_error_and_the_row_waits() {
     other.lock().unwrap();
     let refusal = write(&mut journal, &["one"]).unwrap_err().to_string();
     assert!(refusal.contains("another process keeps it locked"), "{refusal}");
-    journal.intent(&ending("t")).unwrap_err();
+    journal.intents(&[ending("t")]).unwrap_err();
     other.unlock().unwrap();
-    journal.intent(&ending("t")).unwrap();
+    journal.intents(&[ending("t")]).unwrap();
     write(&mut journal, &["two"]).unwrap();
     assert_eq!(tools_in(&path), ["one", "two"]);
 }
@@ -405,7 +405,7 @@ fn a_pipe_is_refused_since_its_reader_could_stop_every_call() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.sock");
     let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let refusal = journal(options(&path)).intent(&ending("t")).unwrap_err().to_string();
+    let refusal = journal(options(&path)).intents(&[ending("t")]).unwrap_err().to_string();
     assert!(refusal.contains("neither a file nor a device"), "{refusal}");
 }
 
@@ -428,7 +428,7 @@ fn child_that_writes_500_rows() {
     let (tool, path) = job.split_once(' ').unwrap();
     let mut journal = Journal::with_log(options(Path::new(path)), None);
     for number in 0..250 {
-        journal.intent(&ending("t")).unwrap();
+        journal.intents(&[ending("t")]).unwrap();
         write(&mut journal, &[&format!("{tool}-{number}-a"), &format!("{tool}-{number}-b")]).unwrap();
     }
     journal.close().unwrap();
@@ -468,9 +468,9 @@ fn child_that_meets_a_limit() {
         write(&mut journal, &[&tools[0], &tools[1], &tools[2]]).is_err()
     });
     let written = refused.unwrap() * 3 + 3;
-    journal.intent(&ending("t")).unwrap_err();
+    journal.intents(&[ending("t")]).unwrap_err();
     fs::rename(path, path.with_extension("full")).unwrap();
-    journal.intent(&ending("t")).unwrap();
+    journal.intents(&[ending("t")]).unwrap();
     write(&mut journal, &[&format!("{written}")]).unwrap();
 }
 
@@ -504,7 +504,7 @@ fn a_long_or_old_file_is_rotated_and_the_chain_goes_on() {
         for number in 0..10 {
             write(&mut journal, &[&number.to_string()]).unwrap();
         }
-        journal.intent(&ending("t")).unwrap();
+        journal.intents(&[ending("t")]).unwrap();
         let earlier = place::Place::of(&path).earlier_files();
         assert!(earlier.len() >= 3, "{earlier:?}");
         let report = evidence::Evidence::open(&[path], None).unwrap().verify(None, None).unwrap();

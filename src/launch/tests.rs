@@ -105,6 +105,7 @@ mod unix {
             transport: Transport::Stdio(stdio),
             timeout: None,
             spare: Vec::new(),
+            tools: crate::governance::ToolRules::default(),
             source: String::new(),
         };
         let env = Environment::from([("PATH".to_owned(), OsString::from("/usr/bin:/bin"))]);

@@ -114,6 +114,13 @@ fn unreadable(why: &str) -> Judgement {
 }
 
 impl Judged {
+    /// Blocked before any policy was asked.
+    pub(super) fn blocked(by: Matched) -> Self {
+        let judgement =
+            Judgement { action: Some(Action::Block), matched: vec![by], evaluated: 1, masked: None };
+        Self { judgement, took: Duration::ZERO }
+    }
+
     /// Whether what was found is to be masked: a policy says so, or data was found that no policy spoke of. Where
     /// policies only warn of it or note it, it stays.
     pub(super) fn masks(&self) -> bool {

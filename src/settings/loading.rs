@@ -5,8 +5,8 @@ use super::reader::{self, Reader, Wrong};
 use super::table::{self, Setting};
 use super::{
     BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Pdp, Platform,
-    RedactEngine, RedactResponses, Settings, StoreKind, StoreSettings, backends, duration, families, url,
-    values,
+    RedactEngine, RedactResponses, Settings, StoreKind, StoreSettings, backends, duration, families, tools,
+    url, values,
 };
 use crate::fault::{Fault, quoted};
 use crate::journal::Sync;
@@ -75,6 +75,7 @@ impl<'a> Loading<'a> {
         let audit_log = self.audit_log(&state_dir);
         let store = self.store();
         let policy_file = self.policy_file(pdp);
+        let tools = tools::read(&mut self.reader);
         let reader = &mut self.reader;
         Settings {
             pdp,
@@ -97,6 +98,8 @@ impl<'a> Loading<'a> {
                 .parsed(&table::PSEUDONYMS_ACROSS, false, |text| values::one_of(values::ON_OFF, text)),
             result_meta: reader
                 .parsed(&table::RESULT_META, true, |text| values::one_of(values::ON_OFF, text)),
+            tools,
+            monitor: reader.parsed(&table::MONITOR, false, |text| values::one_of(values::ON_OFF, text)),
             posture: posture(reader),
             store,
             policy_file,

@@ -11,6 +11,7 @@ mod reader;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod url;
 mod values;
 
@@ -21,6 +22,7 @@ pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses, StoreK
 pub(crate) use reader::lookup;
 
 use crate::fault::Fault;
+use crate::governance::ToolRules;
 use crate::journal::Sync;
 use crate::policy::posture::Posture;
 use crate::policy::rules::PolicyFile;
@@ -67,6 +69,10 @@ pub struct Settings {
     pub pseudonyms_across: bool,
     /// Whether results of tools carry a report in `_meta`.
     pub result_meta: bool,
+    /// Which tools may run, on all backends.
+    pub tools: ToolRules,
+    /// Whether nothing is blocked, only recorded.
+    pub monitor: bool,
     /// What the embedded policies do about their findings.
     pub posture: Posture,
     /// Where stored policies and decisions are.

@@ -104,6 +104,18 @@ settings! {
         "what the embedded policies do about passwords, keys and tokens; wins over the profile";
     DANGEROUS_COMMAND_ACTION = "DANGEROUS_COMMAND_ACTION", "block, require_approval, warn, log", "",
         "what the embedded policies do about dangerous commands, paths, addresses and prompts; wins over the profile";
+    TOOLS_PROFILE = "CALLGATE_TOOLS_PROFILE", "unrestricted, read_only, locked", "unrestricted",
+        "which tools may run at all: all, those known to read only, or those that an allow list names (docs/governance.md)";
+    TOOLS_ALLOW = "CALLGATE_TOOLS_ALLOW", "tools such as `get_*,crm/find_user`", "",
+        "where it is set, no other tool runs; `*` and `?` are wild cards";
+    TOOLS_DENY = "CALLGATE_TOOLS_DENY", "tools such as `delete_*,crm/*_secret`", "",
+        "tools that do not run, whatever an allow list says; what looks like them does not either";
+    TOOLS_READ_ONLY = "CALLGATE_TOOLS_READ_ONLY", "tools such as `count_*,crm/find_user`", "",
+        "tools that you know to read only, though their servers do not say so; for the profile `read_only`";
+    TOOLS_AGENTS = "CALLGATE_TOOLS_AGENTS", "JSON", "",
+        "limits for single agents, such as `{\"claude-*\":{\"profile\":\"read_only\",\"deny\":[\"crm/*\"]}}`";
+    MONITOR = "CALLGATE_MONITOR", "on, off", "off",
+        "a trial: everything is decided and recorded, nothing is blocked; rows say what would have been (docs/governance.md)";
     STORE = "CALLGATE_STORE", "auto, sqlite, postgres, off", "auto",
         "where stored policies and decisions are; `auto` is PostgreSQL when `CALLGATE_DATABASE_URL` is set, else `callgate.db` in the state directory";
     DATABASE_URL = "CALLGATE_DATABASE_URL", "secret", "",

@@ -36,6 +36,13 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "DANGEROUS_COMMAND_ACTION",
     // So is the database that a fleet shares; a single person's is a file that needs no setting.
     "CALLGATE_STORE",
+    // Which tools may run, and whether callgate is only on trial, too.
+    "CALLGATE_TOOLS_PROFILE",
+    "CALLGATE_TOOLS_ALLOW",
+    "CALLGATE_TOOLS_DENY",
+    "CALLGATE_TOOLS_READ_ONLY",
+    "CALLGATE_TOOLS_AGENTS",
+    "CALLGATE_MONITOR",
     // The decision service is no extension.
     "CALLGATE_ADMIN_SECRET",
     "CALLGATE_ADMIN_SECRET_FILE",

@@ -11,6 +11,7 @@ mod bypass;
 mod commands;
 mod enforcement;
 mod front;
+mod governance;
 mod harness;
 mod hostile;
 mod http_backends;

@@ -246,7 +246,7 @@ impl SimulatedJournal {
 }
 
 impl Record for SimulatedJournal {
-    fn intent(&mut self, intent: &Ending) -> Result<(), RecordError> {
+    fn intents(&mut self, intents: &[Ending]) -> Result<(), RecordError> {
         if self.world.strikes(Fault::JournalPanics) {
             std::panic::panic_any("simulated");
         }
@@ -254,10 +254,13 @@ impl Record for SimulatedJournal {
             return Err(RecordError("simulated".into()));
         }
         let mut state = self.world.lock();
-        state.note(format!("intent {:?}", token_of(&intent.call)));
         let forgotten = state.sabotage == Some(Sabotage::IntentsAreForgotten);
-        if let Some(call) = token_of(&intent.call).and_then(|token| state.calls.get_mut(&token)) {
-            call.intents += u32::from(!forgotten);
+        for intent in intents {
+            let token = token_of(&intent.call);
+            state.note(format!("intent {token:?}"));
+            if let Some(call) = token.and_then(|token| state.calls.get_mut(&token)) {
+                call.intents += u32::from(!forgotten);
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The audit actor: owns the journal, writes endings in groups, and has the disk waited for elsewhere.
 //!
-//! An ending is put aside and one `WriteDue` is sent to itself; every ending that was already in the mailbox comes
-//! before it, so under load many rows leave in one write and a single row waits for nothing. Where everything must be
+//! An intent or ending is put aside and one `WriteDue` is sent to itself; every one that was already in the mailbox comes
+//! before it, so under load many leave in one write and a single one waits for nothing. Where everything must be
 //! on the disk first, one thread waits for the disk, and what is written meanwhile shares the next wait.
 
 use super::OpenJournal;
@@ -36,7 +36,7 @@ pub enum AuditMessage {
         /// Whether it is written.
         reply: Reply,
     },
-    /// The endings put aside are to be written now.
+    /// The intents and endings put aside are to be written now.
     WriteDue,
     /// What was written is to be brought to the disk now.
     FlushDue,
@@ -72,8 +72,9 @@ impl Audit {
 pub struct Writing {
     journal: Box<dyn Record>,
     durability: Durability,
-    endings: Vec<Ending>,
-    replies: Waiting,
+    intents: Batch,
+    endings: Batch,
+    write_is_due: bool,
     /// Written, and not on the disk yet; only where that is waited for.
     unflushed: Waiting,
     /// What the thread waits for the disk for.
@@ -84,6 +85,36 @@ pub struct Writing {
 
 /// Who waits, and the places of their questions.
 type Waiting = Vec<(Reply, Permit)>;
+
+/// What waits to be written together.
+#[derive(Default)]
+struct Batch {
+    endings: Vec<Ending>,
+    waiting: Waiting,
+}
+
+impl Batch {
+    fn put(&mut self, ending: Ending, reply: Reply, permit: Permit) {
+        self.endings.push(ending);
+        self.waiting.push((reply, permit));
+    }
+
+    /// Who waits for what was written.
+    fn take(&mut self) -> Waiting {
+        self.endings.clear();
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+impl Writing {
+    /// Has what was put aside written behind everything that is in the mailbox already.
+    fn have_written(&mut self, myself: &ActorRef<AuditMessage>) -> Result<(), ActorProcessingErr> {
+        if !std::mem::replace(&mut self.write_is_due, true) {
+            myself.send_message(AuditMessage::WriteDue)?;
+        }
+        Ok(())
+    }
+}
 
 impl Actor for Audit {
     type Msg = AuditMessage;
@@ -96,8 +127,9 @@ impl Actor for Audit {
         Ok(Writing {
             durability: journal.durability(),
             journal,
-            endings: Vec::new(),
-            replies: Vec::new(),
+            intents: Batch::default(),
+            endings: Batch::default(),
+            write_is_due: false,
             unflushed: Vec::new(),
             flushing: None,
             flush_is_due: false,
@@ -113,17 +145,17 @@ impl Actor for Audit {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             AuditMessage::Intent { intent, permit, reply } => {
-                let result = state.journal.intent(&intent);
-                self.written(&myself, state, result, vec![(reply, permit)]);
+                state.intents.put(*intent, reply, permit);
+                state.have_written(&myself)?;
             }
             AuditMessage::Ending { ending, permit, reply } => {
-                if state.endings.is_empty() {
-                    myself.send_message(AuditMessage::WriteDue)?;
-                }
-                state.endings.push(*ending);
-                state.replies.push((reply, permit));
+                state.endings.put(*ending, reply, permit);
+                state.have_written(&myself)?;
             }
-            AuditMessage::WriteDue => self.write(&myself, state),
+            AuditMessage::WriteDue => {
+                state.write_is_due = false;
+                self.write(&myself, state);
+            }
             AuditMessage::FlushDue => {
                 state.flush_is_due = false;
                 self.flush(&myself, state);
@@ -152,13 +184,16 @@ impl Actor for Audit {
 
 impl Audit {
     fn write(&self, myself: &ActorRef<AuditMessage>, state: &mut Writing) {
-        if state.endings.is_empty() {
-            return;
+        if !state.intents.endings.is_empty() {
+            let result = state.journal.intents(&state.intents.endings);
+            let waiting = state.intents.take();
+            self.written(myself, state, result, waiting);
         }
-        let result = state.journal.endings(&state.endings);
-        state.endings.clear();
-        let waiting = std::mem::take(&mut state.replies);
-        self.written(myself, state, result, waiting);
+        if !state.endings.endings.is_empty() {
+            let result = state.journal.endings(&state.endings.endings);
+            let waiting = state.endings.take();
+            self.written(myself, state, result, waiting);
+        }
     }
 
     /// Something was written: whoever waits is answered now or when the disk has it.

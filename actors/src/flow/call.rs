@@ -7,7 +7,7 @@ use super::{Machine, lists, pass, verdict};
 use crate::call::{Call, Hints};
 use crate::directory::Route;
 use crate::gate::Permit;
-use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict};
+use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict, Would};
 use crate::reply::{Answer, ReplySlot};
 use crate::wire::codes::{ErrorObject, INVALID_PARAMS, VerdictCodes, disarm};
 use crate::wire::envelope::Body;
@@ -209,15 +209,17 @@ async fn decide(
     let deadline = Instant::now() + machine.settings.decide_timeout;
     let decision = match machine.pdp.decide(call, deadline.into_std()).await {
         Ok(decision) => decision,
+        Err(cause) if machine.settings.monitor => verdict::undecided(cause),
         Err(cause) => {
             journey.verdict = AuditVerdict::Deny;
             return Err(verdict::no_decision(cause, codes));
         }
     };
     let (audit, error) = verdict::judge(&decision, machine.settings.fail_open, codes);
-    if audit != AuditVerdict::Allow {
+    if audit != AuditVerdict::Allow || decision.would.is_some() {
         let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
-        tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, reason = reason.escape_debug().to_string());
+        let would = decision.would.map(Would::word);
+        tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, would, reason = reason.escape_debug().to_string());
     }
     journey.verdict = audit;
     journey.decision = Some(Arc::new(decision));

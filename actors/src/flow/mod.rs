@@ -41,6 +41,8 @@ pub struct FlowSettings {
     pub fail_open: bool,
     /// How long a call that needs approval is held; zero answers at once.
     pub approval_hold: Duration,
+    /// Whether calls are only monitored: one that nobody decided about runs, too.
+    pub monitor: bool,
     /// The codes of verdicts.
     pub codes: VerdictCodes,
 }

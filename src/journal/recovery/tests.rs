@@ -31,7 +31,7 @@ fn open(path: &Path) -> Journal {
 
 fn intents(journal: &mut Journal, numbers: std::ops::Range<u64>) {
     for number in numbers {
-        journal.intent(&numbered(number, Outcome::Unknown)).unwrap();
+        journal.intents(&[numbered(number, Outcome::Unknown)]).unwrap();
     }
 }
 

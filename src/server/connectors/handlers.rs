@@ -164,6 +164,10 @@ struct Stopped {
 
 impl Trip<'_> {
     async fn judge_request(&self) -> Result<Judged, Refusal> {
+        let Mapped { own, exposed, .. } = &self.mapped;
+        if let Some(denial) = self.connectors.denial(self.connector, own, exposed) {
+            return Ok(Judged::blocked(denial.into()));
+        }
         let arguments = Value::Object(self.mapped.arguments.clone()).to_string();
         self.judge(Phase::Request, arguments).await
     }
