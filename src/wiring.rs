@@ -12,6 +12,7 @@ use crate::pdp::embedded::EmbeddedPdp;
 use crate::pdp::recorded::Recorded;
 use crate::policy::authority::{Authority, PolicySet};
 use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rego;
 use crate::policy::rules::watch;
 use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
@@ -117,15 +118,22 @@ pub fn governance(settings: &Settings) -> Governance {
 /// The policies in this program. With a remote decision point they judge answers only.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Fault> {
     let authority = Arc::new(Authority::new(policy_set(settings)?));
-    if let Some((file, _)) = &settings.policy_file {
-        watch::follow(file.clone(), &authority).map_err(|error| {
-            Fault::failure(
-                format!("no thread to follow the policy file: {error}"),
-                "check the system's limits",
-            )
-        })?;
-    }
+    follow(settings, &authority)?;
     Ok(authority)
+}
+
+/// Follows the policy file and the Rego rules, where there are some.
+pub fn follow(settings: &Settings, authority: &Arc<Authority>) -> Result<(), Fault> {
+    let no_thread = |error: std::io::Error| {
+        Fault::failure(format!("no thread to follow the policy files: {error}"), "check the system's limits")
+    };
+    if let Some((file, _)) = &settings.policy_file {
+        watch::follow(file.clone(), authority).map_err(no_thread)?;
+    }
+    if let Some((path, _)) = &settings.rego {
+        rego::watch::follow(path.clone(), authority).map_err(no_thread)?;
+    }
+    Ok(())
 }
 
 fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Point, Fault> {
@@ -187,12 +195,13 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Ar
     Ok(Arc::new(Keeper::new(LocalApprovals::new(store, options), remote)))
 }
 
-/// Everything that decides at the start: shipped policies, posture, policy file.
+/// Everything that decides at the start: shipped policies, posture, policy file, Rego rules.
 pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
     let mut parts = PolicySetBuilder::new(settings.posture.clone());
     if let Some((_, file)) = &settings.policy_file {
         parts.set_file(file.rules.clone(), file.overrides.clone());
     }
+    parts.set_rego(settings.rego.as_ref().map(|(_, set)| set.clone()));
     parts.build().map_err(|error| {
         Fault::failure(
             format!("the embedded policies cannot be used: {error}"),

@@ -52,6 +52,11 @@ fn check(settings: &Settings, env: &Environment, out: &mut dyn Write) -> Result<
 fn show_settings(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "callgate {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "decisions   {}", decides(settings))?;
+    if let Some((_, rego)) = &settings.rego {
+        for file in rego.files() {
+            writeln!(out, "rego        {}, {}", file.name, file.syntax.word())?;
+        }
+    }
     writeln!(out, "fail mode   {}", settings.fail_mode)?;
     writeln!(out, "redaction   {}, engine {}", settings.redact_responses, settings.redact_engine)?;
     let lines = wiring::governance(settings).lines();

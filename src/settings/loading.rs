@@ -11,6 +11,7 @@ use super::{
 use crate::fault::{Fault, quoted};
 use crate::journal::Sync;
 use crate::policy::posture::{Class, Posture, Profile};
+use crate::policy::rego::{RegoPath, RegoSet};
 use crate::policy::rules::watch::Watched;
 use crate::policy::rules::{self, PolicyFile};
 use crate::redact::style::{Styles, UnknownStyle};
@@ -19,6 +20,7 @@ use crate::store::PostgresStore;
 use callgate_actors::limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest tool name that hosts take (`^[a-zA-Z0-9_-]{1,64}$`), less the prefix that they put before it.
@@ -76,6 +78,7 @@ impl<'a> Loading<'a> {
         let store = self.store();
         let policy_file = self.policy_file(pdp);
         let tools = tools::read(&mut self.reader);
+        let rego = self.rego(pdp);
         let reader = &mut self.reader;
         Settings {
             pdp,
@@ -103,6 +106,7 @@ impl<'a> Loading<'a> {
             posture: posture(reader),
             store,
             policy_file,
+            rego,
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
@@ -292,6 +296,36 @@ impl<'a> Loading<'a> {
                 let path = self.places.path(name).ok()?;
                 let path = std::path::absolute(&path).unwrap_or(path);
                 Some((Watched { path, home }, file))
+            }
+            Err(faults) => {
+                self.reader.extend(faults, Vec::new());
+                None
+            }
+        }
+    }
+
+    /// The Rego rules, which hold for the policies inside callgate only.
+    fn rego(&mut self, pdp: Pdp) -> Option<(RegoPath, Arc<RegoSet>)> {
+        let name = self.reader.text(&table::REGO)?;
+        if pdp != Pdp::Embedded {
+            let what = "its rules are not asked while a remote service decides";
+            let hint = "unset it, or set CALLGATE_PDP to embedded";
+            self.reader.wrong(&table::REGO, Wrong::new(what, hint));
+            return None;
+        }
+        let path = match self.places.path(name) {
+            Ok(path) => RegoPath { path: std::path::absolute(&path).unwrap_or(path) },
+            Err(wrong) => {
+                self.reader.wrong(&table::REGO, wrong);
+                return None;
+            }
+        };
+        match path.load() {
+            Ok(set) => {
+                for note in set.notes() {
+                    self.reader.note(format!("CALLGATE_REGO: {note}"));
+                }
+                Some((path, Arc::new(set)))
             }
             Err(faults) => {
                 self.reader.extend(faults, Vec::new());

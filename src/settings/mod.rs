@@ -25,6 +25,7 @@ use crate::fault::Fault;
 use crate::governance::ToolRules;
 use crate::journal::Sync;
 use crate::policy::posture::Posture;
+use crate::policy::rego::{RegoPath, RegoSet};
 use crate::policy::rules::PolicyFile;
 use crate::policy::rules::watch::Watched;
 use crate::redact::style::Styles;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Reads a duration as settings write it, above zero and at most 24 hours. `Err` is what is wrong and the way out.
@@ -79,6 +81,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The policy file and what stood in it at the start.
     pub policy_file: Option<(Watched, PolicyFile)>,
+    /// The Rego rules and what they were at the start.
+    pub rego: Option<(RegoPath, Arc<RegoSet>)>,
     /// Longest wait for one decision.
     pub decide_timeout: Duration,
     /// Longest wait for one answer of a backend without a timeout of its own.

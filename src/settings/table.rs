@@ -132,6 +132,8 @@ settings! {
         "whether every call is blocked while stored policies cannot be read; otherwise the last good ones hold";
     POLICY_FILE = "CALLGATE_POLICY_FILE", "path", "",
         "JSON file with rules of your own, overrides and tests (docs/policies.md); followed while callgate runs";
+    REGO = "CALLGATE_REGO", "path", "",
+        "file or folder of Rego rules, which are asked before all other policies (docs/rego.md); followed while callgate runs";
     AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "",
         "file of audit rows; a relative path is taken from the state directory; unset leaves the rows on stderr only";
     AUDIT_DIR = "CALLGATE_AUDIT_DIR", "path", "",

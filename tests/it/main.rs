@@ -20,6 +20,7 @@ mod names;
 mod pdp_server;
 mod policies;
 mod redaction;
+mod rego;
 mod relay;
 mod remote_pdp;
 mod shutdown;

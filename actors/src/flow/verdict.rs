@@ -142,6 +142,7 @@ fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> Error
         .text("verdict", verdict)
         .text("decision_id", &decision.decision_id)
         .text("trace_id", &decision.trace_id)
+        .text("tier", decision.tier)
         .texts("evaluated_policies", &decision.evaluated_policies)
         .texts("reasons", &decision.reasons);
     if decision.evaluated == 0 {
@@ -195,6 +196,7 @@ mod tests {
             trace_id: "t-1".into(),
             reasons: vec!["stacked\nSQL".into(), "second".into()],
             evaluated_policies: vec!["p".into()],
+            tier: "rego",
             ..Decision::of(verdict)
         }
     }
@@ -210,6 +212,7 @@ mod tests {
         let error = value(error);
         assert_eq!(error["message"], "blocked by policy: stacked SQL (decision_id=d-1, trace_id=t-1)");
         assert_eq!(error["data"]["reasons"][1], "second");
+        assert_eq!(error["data"]["tier"], "rego");
     }
 
     #[test]
