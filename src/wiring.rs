@@ -5,7 +5,7 @@ use crate::approvals::local::{LocalApprovals, LocalOptions};
 use crate::fault::Fault;
 use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
-use crate::launch::Launcher;
+use crate::launch::{Launcher, Wrapped};
 use crate::pdp::aaf::{AafOptions, AafPdp};
 use crate::pdp::around::{Around, AroundApprovals};
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
@@ -33,6 +33,7 @@ use callgate_actors::guardian::Guardian;
 use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
 use callgate_actors::ports::{Approve, Decide, Redact};
+use callgate_actors::process::Tether;
 use callgate_actors::session::Identity;
 use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
@@ -62,6 +63,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         max_line: settings.max_line_bytes,
         flow: flow(settings),
         identity: identity(settings),
+        wraps: None,
         guardian: guardian(),
         redactor_threads: match settings.redact_engine {
             RedactEngine::Local => std::thread::available_parallelism().map_or(1, usize::from),
@@ -72,8 +74,26 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         decide,
         approve: Some(Arc::new(AroundApprovals::new(approvals(settings, approve)?, names))),
         redact: response_plane(settings, remote, treatment.treatment, authority, log),
-        journal: journal(settings),
+        journal: journal(settings, Journal::open),
         launch: Arc::new(launch),
+    })
+}
+
+/// The plan for standing in the place of one server: `server` says how it is started, `tether` reaches it. The server's
+/// standard error is ours too, so audit rows are only shown there when that was asked for.
+pub fn wrap_plan(
+    settings: &Settings,
+    env: &Environment,
+    server: Wrapped,
+    tether: Tether,
+    shows_rows: bool,
+) -> Result<Plan, Fault> {
+    let open = if shows_rows { Journal::open } else { |options| Journal::with_log(options, None) };
+    Ok(Plan {
+        wraps: Some(tether),
+        launch: Arc::new(server),
+        journal: journal(settings, open),
+        ..plan(settings, env)?
     })
 }
 
@@ -307,13 +327,13 @@ fn response_plane(
     Arc::new(if settings.monitor { plane.monitoring() } else { plane })
 }
 
-fn journal(settings: &Settings) -> OpenJournal {
+fn journal(settings: &Settings, open: fn(JournalOptions) -> Journal) -> OpenJournal {
     let options = journal_options(settings);
     let journal = OnceLock::new();
     // A writer that was replaced goes on with the same record: its calls are still under way.
     Arc::new(move || {
         let journal: &Journal = journal.get_or_init(|| {
-            let journal = Journal::open(options.clone());
+            let journal = open(options.clone());
             journal.recover_beside();
             journal
         });

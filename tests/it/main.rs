@@ -30,3 +30,5 @@ mod stores;
 mod stubs;
 mod supervision;
 mod tidy;
+#[cfg(unix)]
+mod wrap;
