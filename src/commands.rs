@@ -4,6 +4,7 @@ pub mod approvals;
 mod audit;
 pub mod check;
 pub mod explain;
+pub mod page;
 pub mod pdp;
 pub mod policy;
 pub mod scan;

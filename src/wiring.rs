@@ -2,6 +2,7 @@
 
 use crate::approvals::Keeper;
 use crate::approvals::local::{LocalApprovals, LocalOptions};
+use crate::approvals::notify::Notifier;
 use crate::fault::Fault;
 use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
@@ -232,8 +233,10 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Ar
         user: identity.leader_email.clone().unwrap_or_default(),
         lifetime: settings.approval_lifetime,
         asks_client: settings.approval_asks_client,
+        page: Some((settings.state_dir.clone(), configured::desk(settings))),
     };
-    Ok(Arc::new(Keeper::new(LocalApprovals::new(store, options), remote)))
+    let local = LocalApprovals::new(store, options).with_notifier(Notifier::new(settings.approval_notify));
+    Ok(Arc::new(Keeper::new(local, remote)))
 }
 
 /// Everything that decides at the start: shipped policies, posture, policy file, Rego rules.

@@ -18,6 +18,9 @@ mod hostile;
 mod http_backends;
 mod journal;
 mod names;
+#[cfg(target_os = "linux")]
+mod notifications;
+mod page;
 mod pdp_server;
 mod policies;
 mod redaction;
