@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod commands;
 pub mod demo;
 pub mod fault;
+pub mod governance;
 pub mod journal;
 pub mod launch;
 mod located;

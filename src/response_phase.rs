@@ -32,18 +32,26 @@ pub struct ResponsePhase {
     authority: Arc<Authority>,
     agent: String,
     keeper: Option<Arc<Keeper>>,
+    /// What would be withheld passes, and is told.
+    monitors: bool,
 }
 
 impl ResponsePhase {
     /// By `authority`, for answers to `agent`.
     pub fn new(authority: Arc<Authority>, agent: String) -> Self {
-        Self { authority, agent, keeper: None }
+        Self { authority, agent, keeper: None, monitors: false }
     }
 
     /// The same with rows for explaining later what became of the answers of calls.
     #[must_use]
     pub fn with_keeper(self, keeper: Keeper) -> Self {
         Self { keeper: Some(Arc::new(keeper)), ..self }
+    }
+
+    /// The same in monitor mode: what a policy blocks passes as it was masked, and the findings say so.
+    #[must_use]
+    pub fn monitoring(self) -> Self {
+        Self { monitors: true, ..self }
     }
 
     /// Judges what `redaction` made of `json`; notes who spoke and takes out what must not pass. `looked` says that
@@ -84,7 +92,12 @@ impl ResponsePhase {
         findings.matched = said.spoke.iter().take(TOLD).map(MatchedPolicy::from).collect();
         // Nobody can be asked about an answer that is there already: what waits for a person does not pass.
         let stops = |matched: &&Matched| matches!(matched.action, Action::Block | Action::RequireApproval);
-        if let Some(stopper) = said.spoke.iter().find(stops) {
+        let stopper = said.spoke.iter().find(stops);
+        if let Some(stopper) = stopper.filter(|_| self.monitors) {
+            let (tool, reason) = (subject.tool.as_deref().unwrap_or_default(), stopper.reason());
+            tracing::info!(backend = %subject.backend, tool, reason, "monitor mode: this would have been withheld");
+            findings.would_withhold = true;
+        } else if let Some(stopper) = stopper {
             return Err(Withheld {
                 blocked: true,
                 reason: format!("blocked by policy: {}", stopper.reason()),

@@ -21,6 +21,8 @@ pub struct ResponsePlane {
     phase: Option<ResponsePhase>,
     /// Whether results of tools carry a report.
     reports: bool,
+    /// What would be withheld by a verdict passes, and is told.
+    monitors: bool,
 }
 
 /// Who redacts the answers of calls. Everything else is always redacted locally: the remote plane knows calls only.
@@ -37,7 +39,7 @@ pub enum Engine {
 impl ResponsePlane {
     /// `remote` is needed by every engine but the local one; without it such answers are withheld.
     pub fn new(local: LocalRedactor, remote: Option<CheckOutput>, engine: Engine, masks: bool) -> Self {
-        ResponsePlane { local, remote, engine, masks, phase: None, reports: false }
+        ResponsePlane { local, remote, engine, masks, phase: None, reports: false, monitors: false }
     }
 
     /// The same with policies that judge what was masked. With [`Engine::Remote`] the answers of calls are left to the
@@ -53,12 +55,26 @@ impl ResponsePlane {
         Self { reports: true, ..self }
     }
 
+    /// The same in monitor mode: nothing is withheld because a policy says so. What cannot be masked still is.
+    #[must_use]
+    pub fn monitoring(self) -> Self {
+        Self { monitors: true, phase: self.phase.map(ResponsePhase::monitoring), ..self }
+    }
+
     /// What is masked, by whoever redacts.
     fn masked(&self, subject: &Subject, json: &[u8]) -> Result<Redaction, Withheld> {
-        if self.goes_remote(subject) {
-            return self.through_platform(subject, json);
+        if !self.goes_remote(subject) {
+            return self.local.redact(subject, json);
         }
-        self.local.redact(subject, json)
+        match self.through_platform(subject, json) {
+            // The platform keeps its masked text to itself then; what passes is masked here.
+            Err(withheld) if self.monitors && withheld.blocked => {
+                let mut redaction = self.local.redact(subject, json)?;
+                redaction.findings.would_withhold = true;
+                Ok(redaction)
+            }
+            redacted => redacted,
+        }
     }
 
     /// What the policies say of it.
@@ -134,7 +150,8 @@ impl Redact for ResponsePlane {
         match subject.carrier {
             Carrier::Catalogue => self.relax(subject, json, &mut redaction),
             Carrier::ToolResult if self.reports => {
-                let report = report::report(&redaction, subject.decision.as_deref(), begun.elapsed());
+                let decision = subject.decision.as_deref();
+                let report = report::report(&redaction, decision, begun.elapsed(), self.monitors);
                 let text = redaction.json.as_deref().unwrap_or(json);
                 if let Some(told) = report::with_report(text, &report) {
                     redaction.json = Some(told);

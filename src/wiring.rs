@@ -4,14 +4,17 @@ use crate::approvals::Keeper;
 use crate::approvals::local::{LocalApprovals, LocalOptions};
 use crate::approvals::notify::Notifier;
 use crate::fault::Fault;
+use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
-use crate::launch::Launcher;
+use crate::launch::{Launcher, Wrapped};
+use crate::pdp::aaf::{AafOptions, AafPdp};
 use crate::pdp::around::{Around, AroundApprovals};
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::pdp::recorded::Recorded;
 use crate::policy::authority::{Authority, PolicySet};
 use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rego;
 use crate::policy::rules::watch;
 use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
@@ -31,6 +34,7 @@ use callgate_actors::guardian::Guardian;
 use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
 use callgate_actors::ports::{Approve, Decide, Redact};
+use callgate_actors::process::Tether;
 use callgate_actors::session::Identity;
 use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
@@ -47,6 +51,12 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
     let Point { decide, remote, approve, log } = decision_point(settings, &authority)?;
     let treatment = treatment(settings)?;
     let names = treatment.pseudonyms;
+    let decide = Arc::new(Around::new(decide, names.clone()));
+    let decide = Arc::new(Governed::new(decide, Arc::new(governance(settings))));
+    let decide: Arc<dyn Decide> = match settings.monitor {
+        true => Arc::new(Monitored::new(decide, names.clone(), fails_open(settings))),
+        false => decide,
+    };
     let launch = Launcher::new(&settings.backends, env, &settings.state_dir);
     Ok(Plan {
         ids: settings.backends.iter().map(|entry| Arc::from(entry.id.as_str())).collect(),
@@ -54,6 +64,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         max_line: settings.max_line_bytes,
         flow: flow(settings),
         identity: identity(settings),
+        wraps: None,
         guardian: guardian(),
         redactor_threads: match settings.redact_engine {
             RedactEngine::Local => std::thread::available_parallelism().map_or(1, usize::from),
@@ -61,11 +72,29 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         },
         threads: Threads::System,
         seed: fastrand::u64(..),
-        decide: Arc::new(Around::new(decide, names.clone())),
+        decide,
         approve: Some(Arc::new(AroundApprovals::new(approvals(settings, approve)?, names))),
         redact: response_plane(settings, remote, treatment.treatment, authority, log),
-        journal: journal(settings),
+        journal: journal(settings, Journal::open),
         launch: Arc::new(launch),
+    })
+}
+
+/// The plan for standing in the place of one server: `server` says how it is started, `tether` reaches it. The server's
+/// standard error is ours too, so audit rows are only shown there when that was asked for.
+pub fn wrap_plan(
+    settings: &Settings,
+    env: &Environment,
+    server: Wrapped,
+    tether: Tether,
+    shows_rows: bool,
+) -> Result<Plan, Fault> {
+    let open = if shows_rows { Journal::open } else { |options| Journal::with_log(options, None) };
+    Ok(Plan {
+        wraps: Some(tether),
+        launch: Arc::new(server),
+        journal: journal(settings, open),
+        ..plan(settings, env)?
     })
 }
 
@@ -82,18 +111,31 @@ struct Point {
     log: Option<Arc<DecisionLog>>,
 }
 
+/// Which tools may run, for the agent that calls here.
+pub fn governance(settings: &Settings) -> Governance {
+    let backends = settings.backends.iter().map(|entry| (entry.id.as_str(), &entry.tools));
+    Governance::new(&settings.tools, backends, &settings.identity.ai_agent)
+}
+
 /// The policies in this program. With a remote decision point they judge answers only.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Fault> {
     let authority = Arc::new(Authority::new(policy_set(settings)?));
-    if let Some((file, _)) = &settings.policy_file {
-        watch::follow(file.clone(), &authority).map_err(|error| {
-            Fault::failure(
-                format!("no thread to follow the policy file: {error}"),
-                "check the system's limits",
-            )
-        })?;
-    }
+    follow(settings, &authority)?;
     Ok(authority)
+}
+
+/// Follows the policy file and the Rego rules, where there are some.
+pub fn follow(settings: &Settings, authority: &Arc<Authority>) -> Result<(), Fault> {
+    let no_thread = |error: std::io::Error| {
+        Fault::failure(format!("no thread to follow the policy files: {error}"), "check the system's limits")
+    };
+    if let Some((file, _)) = &settings.policy_file {
+        watch::follow(file.clone(), authority).map_err(no_thread)?;
+    }
+    if let Some((path, _)) = &settings.rego {
+        rego::watch::follow(path.clone(), authority).map_err(no_thread)?;
+    }
+    Ok(())
 }
 
 fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Point, Fault> {
@@ -112,6 +154,7 @@ fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Poi
                 log: log.clone(),
                 tenant: settings.identity.tenant_id.clone().unwrap_or_default(),
                 agent: settings.identity.ai_agent.clone(),
+                monitor: settings.monitor,
             };
             Ok(point(Arc::new(recorded), Some(log)))
         }
@@ -122,6 +165,46 @@ fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Poi
             let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
             let pdp = Arc::new(pdp);
             Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp), log: None })
+        }
+        Pdp::Aaf => {
+            let pdp = Arc::new(aaf(settings)?);
+            Ok(Point { decide: pdp.clone(), remote: None, approve: Some(pdp), log: None })
+        }
+    }
+}
+
+/// The client of the Agent Action Firewall that these settings describe; which calls wait is kept where tickets are.
+pub fn aaf(settings: &Settings) -> Result<AafPdp, Fault> {
+    let store = configured::for_tickets(settings).map_err(|error| no_store(&error))?;
+    AafPdp::new(&aaf_options(settings), store)
+        .map_err(|error| Fault::settings("CALLGATE_PDP", error.to_string(), "correct the AAF_ settings"))
+}
+
+fn aaf_options(settings: &Settings) -> AafOptions {
+    let aaf = &settings.aaf;
+    AafOptions {
+        url: aaf.url.clone(),
+        api_key: aaf.api_key.clone().unwrap_or_default(),
+        agent_id: aaf.agent_id.clone(),
+        operation: aaf.operation.clone(),
+        params: aaf.params,
+        request_timeout: aaf.request_timeout,
+        approval_poll: settings.approval_poll,
+        approval_lifetime: settings.approval_lifetime,
+        session_id: settings.identity.session_id.clone(),
+        ai_agent: settings.identity.ai_agent.clone(),
+        client_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The error codes that the clients of this decision point know. The Agent Action Firewall has two: -32000 for whatever is
+/// denied, a call that nobody could decide included, and -32001 for what a person did not approve (the Agent Action
+/// Firewall contract, section 8.3).
+fn codes(pdp: Pdp) -> VerdictCodes {
+    match pdp {
+        Pdp::Embedded | Pdp::Axonflow => VerdictCodes::default(),
+        Pdp::Aaf => {
+            VerdictCodes { denied: -32000, needs_approval: -32001, not_approved: -32001, undecided: -32000 }
         }
     }
 }
@@ -156,12 +239,13 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Ar
     Ok(Arc::new(Keeper::new(local, remote)))
 }
 
-/// Everything that decides at the start: shipped policies, posture, policy file.
+/// Everything that decides at the start: shipped policies, posture, policy file, Rego rules.
 pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
     let mut parts = PolicySetBuilder::new(settings.posture.clone());
     if let Some((_, file)) = &settings.policy_file {
         parts.set_file(file.rules.clone(), file.overrides.clone());
     }
+    parts.set_rego(settings.rego.as_ref().map(|(_, set)| set.clone()));
     parts.build().map_err(|error| {
         Fault::failure(
             format!("the embedded policies cannot be used: {error}"),
@@ -187,6 +271,7 @@ fn axonflow_options(settings: &Settings) -> AxonflowOptions {
         ai_agent: identity.ai_agent.clone(),
         pep_audience: platform.pep_audience.clone(),
         decide_timeout: settings.decide_timeout,
+        approval_poll: settings.approval_poll,
         client_version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -241,16 +326,17 @@ fn response_plane(
         phase = phase.with_keeper(response_phase::Keeper { tenant, agent, keep });
     }
     let plane = ResponsePlane::new(local, remote, engine, mode != RedactMode::Off).with_policies(phase);
-    Arc::new(if settings.result_meta { plane.with_reports() } else { plane })
+    let plane = if settings.result_meta { plane.with_reports() } else { plane };
+    Arc::new(if settings.monitor { plane.monitoring() } else { plane })
 }
 
-fn journal(settings: &Settings) -> OpenJournal {
+fn journal(settings: &Settings, open: fn(JournalOptions) -> Journal) -> OpenJournal {
     let options = journal_options(settings);
     let journal = OnceLock::new();
     // A writer that was replaced goes on with the same record: its calls are still under way.
     Arc::new(move || {
         let journal: &Journal = journal.get_or_init(|| {
-            let journal = Journal::open(options.clone());
+            let journal = open(options.clone());
             journal.recover_beside();
             journal
         });
@@ -283,7 +369,8 @@ fn flow(settings: &Settings) -> FlowSettings {
         list_wait: settings.list_wait,
         fail_open: fails_open(settings),
         approval_hold: settings.approval_hold,
-        codes: VerdictCodes::default(),
+        monitor: settings.monitor,
+        codes: codes(settings.pdp),
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::call::Call;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +56,10 @@ pub struct Decision {
     pub approval_id: String,
     /// Arguments to send once a person has said yes, when an obligation changes them: one JSON object.
     pub approved_arguments: Option<Bytes>,
+    /// What would have become of the call if it were not merely monitored; `None` when it would have run just so.
+    pub would: Option<Would>,
+    /// Which tier of a cascade decided: `rego`, `stored`, `heuristics`; empty when none spoke or the PDP does not tell.
+    pub tier: &'static str,
 }
 
 impl Decision {
@@ -73,6 +78,36 @@ impl Decision {
             policy_version: String::new(),
             approval_id: String::new(),
             approved_arguments: None,
+            tier: "",
+            would: None,
+        }
+    }
+}
+
+/// What monitor mode let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Would {
+    /// The call would have been denied.
+    Deny,
+    /// The call would have been held for a person.
+    NeedsApproval,
+    /// The call would have been refused, since nobody decided.
+    Unavailable,
+    /// The call would have run with other arguments.
+    Redact,
+    /// The call ran, and its answer would have been withheld.
+    Withhold,
+}
+
+impl Would {
+    /// The word of audit rows and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Would::Deny => "deny",
+            Would::NeedsApproval => "needs_approval",
+            Would::Unavailable => "unavailable",
+            Would::Redact => "redact",
+            Would::Withhold => "withhold",
         }
     }
 }
@@ -279,6 +314,16 @@ pub struct Findings {
     pub matched: Vec<MatchedPolicy>,
     /// How many policies were asked in the response phase.
     pub evaluated: u32,
+    /// The answer is passed on in monitor mode only: a response policy blocks it.
+    pub would_withhold: bool,
+}
+
+impl Findings {
+    /// What monitor mode let pass: the call by this decision, else its answer.
+    pub fn would(&self, decision: Option<&Decision>) -> Option<Would> {
+        let of_the_call = decision.and_then(|decision| decision.would);
+        of_the_call.or_else(|| self.would_withhold.then_some(Would::Withhold))
+    }
 }
 
 /// Why an answer must not be passed on.
@@ -458,11 +503,23 @@ pub struct ChildPlan {
     /// Absolute path of the program.
     pub program: PathBuf,
     /// Arguments, without the program.
-    pub args: Vec<String>,
+    pub args: Vec<OsString>,
     /// The whole environment of the child.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, OsString>,
     /// Working directory; `None` leaves the proxy's own.
     pub cwd: Option<PathBuf>,
+    /// Where its standard error goes.
+    pub stderr: Stderr,
+}
+
+/// Where a child's standard error goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stderr {
+    /// Into the log, line by line, bounded.
+    #[default]
+    Logged,
+    /// To the proxy's own standard error: the child writes there itself, and nothing of it is read or kept.
+    Inherited,
 }
 
 impl std::fmt::Debug for ChildPlan {

@@ -5,7 +5,6 @@ use crate::approvals::announced;
 use crate::approvals::notify::Notifier;
 use crate::fault::{EXIT_OK, Fault};
 use crate::policy::authority::Authority;
-use crate::policy::rules::watch;
 use crate::policy::sources::Sources;
 use crate::server::{self, Connectors, Credentials, Hosts, OnTicket, Page, Parts, Refresh};
 use crate::settings::{self, Environment, Settings};
@@ -76,6 +75,10 @@ fn serve(
     out: &mut dyn Write,
 ) -> Result<(), Fault> {
     check_address(options, settings)?;
+    if settings.monitor {
+        let what = "a decision service says what it decides, whoever blocks by it";
+        return Err(Fault::settings("CALLGATE_MONITOR", what, "unset it here, and set it on the gates"));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime
         .map_err(|error| Fault::failure(format!("no runtime: {error}"), "check the system's limits"))?;
@@ -141,14 +144,7 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
     let set = wiring::policy_set(settings)?;
     set.warm();
     let authority = Arc::new(Authority::new(set));
-    if let Some((file, _)) = &settings.policy_file {
-        watch::follow(file.clone(), &authority).map_err(|error| {
-            Fault::failure(
-                format!("no thread to follow the policy file: {error}"),
-                "check the system's limits",
-            )
-        })?;
-    }
+    wiring::follow(settings, &authority)?;
     let wrong = |what: String, way_out: &str| Fault::settings("CALLGATE_STORE", what, way_out);
     let store = configured::configured(settings)
         .map_err(|error| wrong(error.to_string(), "correct the address of the database"))?
@@ -186,7 +182,10 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
             Hosts::Any
         },
         connectors: match options.backends {
-            Some(_) => Some(Connectors::start(wiring::plan(settings, env)?, settings.call_budget)?),
+            Some(_) => {
+                let governance = Arc::new(wiring::governance(settings));
+                Some(Connectors::start(wiring::plan(settings, env)?, governance, settings.call_budget)?)
+            }
             None => None,
         },
     })

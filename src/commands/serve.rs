@@ -9,6 +9,9 @@ use callgate_actors::wire::stdio;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+/// Told at the start, so that nobody takes a trial for a guard.
+pub(super) const MONITOR: &str =
+    "MONITOR MODE (CALLGATE_MONITOR=on): every call is decided and recorded, NOTHING IS BLOCKED";
 /// Longest wait for the last log lines.
 const LAST_LOG: Duration = Duration::from_millis(50);
 
@@ -56,7 +59,8 @@ async fn serve(settings: &Settings, env: &Environment) -> Result<(), Fault> {
     Ok(())
 }
 
-fn introduce(settings: &Settings) {
+/// Tells in the log who starts and with what.
+pub(super) fn introduce(settings: &Settings) {
     let version = env!("CARGO_PKG_VERSION");
     let backends = settings.backends.len();
     tracing::info!(
@@ -66,6 +70,12 @@ fn introduce(settings: &Settings) {
         decides(settings),
         audits(settings)
     );
+    for line in wiring::governance(settings).lines() {
+        tracing::info!("tools: {line}");
+    }
+    if settings.monitor {
+        tracing::warn!("{MONITOR}");
+    }
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
@@ -76,6 +86,7 @@ pub(super) fn decides(settings: &Settings) -> String {
     match settings.pdp {
         Pdp::Embedded => "embedded".into(),
         Pdp::Axonflow => format!("axonflow, {}", settings.platform.endpoint),
+        Pdp::Aaf => format!("aaf, {}, agent {}", settings.aaf.url, settings.aaf.agent_id),
     }
 }
 

@@ -47,6 +47,10 @@ pub struct Row {
     pub redaction_count: u64,
     /// What became of the call.
     pub outcome: String,
+    /// What monitor mode let pass; empty when nothing.
+    pub would: String,
+    /// Who spoke about the answer, as `action:id`.
+    pub response_policies: Vec<String>,
     /// How many values of each type were masked.
     pub redactions: BTreeMap<String, u64>,
     /// HMAC of the arguments' canonical text.

@@ -41,7 +41,7 @@ impl Around {
 }
 
 /// The call with the values that its pseudonyms stand for, and their names; `None` when it has none.
-fn restored(pseudonyms: Option<&Pseudonyms>, call: &Call) -> Option<(Call, Vec<String>)> {
+pub(crate) fn restored(pseudonyms: Option<&Pseudonyms>, call: &Call) -> Option<(Call, Vec<String>)> {
     let restored = pseudonyms?.restore(&call.backend, call.arguments.as_deref()?)?;
     Some((Call { arguments: Some(restored.json.into()), ..call.clone() }, restored.names))
 }

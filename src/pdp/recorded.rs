@@ -24,6 +24,8 @@ pub struct Recorded<D> {
     pub tenant: String,
     /// Who calls.
     pub agent: String,
+    /// Whether calls run whatever is decided.
+    pub monitor: bool,
 }
 
 impl<D: Decide> Decide for Recorded<D> {
@@ -58,6 +60,13 @@ impl<D> Recorded<D> {
         let (backend, tool) = (call.backend.clone(), call.tool.clone());
         let (tenant_id, client_id) = (self.tenant.clone(), self.agent.clone());
         let set = self.authority.current();
+        let mut context = json!({});
+        if self.monitor {
+            context["monitor"] = true.into();
+        }
+        if !decision.tier.is_empty() {
+            context["tier"] = decision.tier.into();
+        }
         let (decision_id, trace_id) = (decision.decision_id.clone(), decision.trace_id.clone());
         let (reasons, matched) = (decision.reasons.clone(), decision.matched.clone());
         self.log.record(move || DecisionRow {
@@ -72,7 +81,7 @@ impl<D> Recorded<D> {
             reasons,
             matched: matched.into_iter().map(MatchedRow::from).collect(),
             policy_version: set.version().to_owned(),
-            context: json!({}),
+            context,
             redactions: json!({}),
         });
     }

@@ -2,7 +2,7 @@
 
 use super::limits::{REPORTED_FIELDS, REPORTED_KEY_BYTES, REPORTED_PATH_BYTES};
 use super::places::{Step, locate};
-use callgate_actors::ports::{Decision, Findings, PolicyInfo, Redaction, millis};
+use callgate_actors::ports::{Decision, Findings, PolicyInfo, Redaction, Would, millis};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
@@ -88,10 +88,19 @@ struct Report<'a> {
     redacted: bool,
     redacted_fields: Vec<&'a str>,
     policy_info: PolicyInfo<'a>,
+    /// Nothing is blocked; what would have become of the call or its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitor: Option<Monitor>,
 }
 
-/// The report of a result that passes, as JSON. `spent` is the time of its redaction; the decision's is added.
-pub fn report(redaction: &Redaction, decision: Option<&Decision>, spent: Duration) -> Vec<u8> {
+#[derive(Debug, Serialize)]
+struct Monitor {
+    would: &'static str,
+}
+
+/// The report of a result that passes, as JSON. `spent` is the time of its redaction; the decision's is added. With
+/// `monitor` it says so, and what would have become of the call otherwise.
+pub fn report(redaction: &Redaction, decision: Option<&Decision>, spent: Duration, monitor: bool) -> Vec<u8> {
     let findings = &redaction.findings;
     let applied = redaction.masked.values().fold(0u32, |sum, count| sum.saturating_add(*count));
     let more = match findings.fields_left_out {
@@ -113,6 +122,7 @@ pub fn report(redaction: &Redaction, decision: Option<&Decision>, spent: Duratio
             processing_time_ms: millis(took),
             matched_policies: request.chain(&findings.matched).collect(),
         },
+        monitor: monitor.then(|| Monitor { would: findings.would(decision).map_or("allow", Would::word) }),
     };
     // Texts and numbers under text keys always serialize.
     serde_json::to_vec(&report).unwrap_or_default()
@@ -204,7 +214,10 @@ mod tests {
             took: Duration::from_millis(5),
             ..Decision::of(Verdict::Allow { arguments: None, redact: false })
         };
-        let report = report(&redaction(), Some(&decision), Duration::from_millis(2));
+        let monitored = report(&redaction(), Some(&decision), Duration::ZERO, true);
+        let monitored: Value = serde_json::from_slice(&monitored).unwrap();
+        assert_eq!(monitored["monitor"], json!({"would": "allow"}));
+        let report = report(&redaction(), Some(&decision), Duration::from_millis(2), false);
         assert_eq!(
             serde_json::from_slice::<Value>(&report).unwrap(),
             json!({

@@ -1,7 +1,7 @@
 //! What is kept of an answer for explaining it later: one decision row for what was masked, spoken of or withheld.
 
 use crate::store::{DecisionRow, MatchedRow};
-use callgate_actors::ports::{MatchedPolicy, Redaction, Subject, Withheld};
+use callgate_actors::ports::{MatchedPolicy, Redaction, Subject, Withheld, Would};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -33,6 +33,10 @@ impl Keeper {
             Err(_) => return,
         };
         let call = subject.decision.as_ref();
+        let mut context = json!({"call_decision_id": call.map(|decision| decision.decision_id.as_str())});
+        if outcome.is_ok_and(|redaction| redaction.findings.would_withhold) {
+            context["would"] = json!(Would::Withhold.word());
+        }
         (self.keep)(DecisionRow {
             decision_id: id,
             trace_id: call.map(|decision| decision.trace_id.clone()).unwrap_or_default(),
@@ -45,7 +49,7 @@ impl Keeper {
             reasons,
             matched: matched.iter().map(row).collect(),
             policy_version: version.to_owned(),
-            context: json!({"call_decision_id": call.map(|decision| decision.decision_id.as_str())}),
+            context,
             redactions,
         });
     }

@@ -106,3 +106,17 @@ fn rows_are_kept_of_what_was_found() {
     assert_eq!((&*rows[1].verdict, &rows[1].decision_id), ("deny", &withheld.decision_id));
     assert!(rows.iter().all(|row| row.tool_signature == "crm/get" && row.plane == "check_output"));
 }
+
+#[test]
+fn in_monitor_mode_what_is_blocked_passes_as_it_was_masked() {
+    let blocking = phase(&[(Class::Dangerous, Action::Block)]);
+    let answer = json!({ "t": POISON }).to_string();
+    assert!(judged(&blocking, &answer, &[]).is_err());
+    let passed = judged(&blocking.monitoring(), &answer, &[("email", 1)]).expect("it passes");
+    assert!(passed.findings.would_withhold && passed.json.is_none());
+    assert!(passed.findings.matched.iter().any(|spoke| spoke.action == "block"));
+    let redacting = judged(&phase(&[]).monitoring(), &answer, &[]).expect("it passes");
+    assert!(!redacting.findings.would_withhold, "nothing blocks it");
+    let after = String::from_utf8(redacting.json.expect("changed")).expect("UTF-8");
+    assert!(!after.contains("Ignore"), "sentences are taken out as always: {after}");
+}

@@ -11,8 +11,18 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "CALLGATE_APPROVAL_ASK_CLIENT",
     "CALLGATE_APPROVAL_HOLD",
     "CALLGATE_APPROVAL_LIFETIME",
+    "CALLGATE_APPROVAL_POLL",
+    // The form is for the platform that the extension's users come from.
+    "AAF_API_KEY",
+    "AAF_API_KEY_FILE",
+    "AAF_API_URL",
+    "CALLGATE_AAF_AGENT_ID",
+    "CALLGATE_AAF_OPERATION",
+    "CALLGATE_AAF_PARAMS",
+    "MCP_PROXY_REQUEST_TIMEOUT_MS",
     "CALLGATE_APPROVAL_NOTIFY",
     "CALLGATE_POLICY_FILE",
+    "CALLGATE_REGO",
     "AXONFLOW_BACKENDS",
     "AXONFLOW_FAIL_MODE",
     "AXONFLOW_AUDIT_LOG",
@@ -37,6 +47,13 @@ const NOT_IN_THE_FORM: &[&str] = &[
     "DANGEROUS_COMMAND_ACTION",
     // So is the database that a fleet shares; a single person's is a file that needs no setting.
     "CALLGATE_STORE",
+    // Which tools may run, and whether callgate is only on trial, too.
+    "CALLGATE_TOOLS_PROFILE",
+    "CALLGATE_TOOLS_ALLOW",
+    "CALLGATE_TOOLS_DENY",
+    "CALLGATE_TOOLS_READ_ONLY",
+    "CALLGATE_TOOLS_AGENTS",
+    "CALLGATE_MONITOR",
     // The decision service is no extension.
     "CALLGATE_ADMIN_SECRET",
     "CALLGATE_ADMIN_SECRET_FILE",

@@ -3,6 +3,7 @@
 //! Tests named `w01_…` to `w63_…` stand for one known weakness each of an earlier proxy of this kind.
 #![allow(clippy::expect_used, reason = "a test says by a panic what it missed")]
 
+mod aaf;
 mod approvals;
 mod audit;
 mod backends;
@@ -11,6 +12,7 @@ mod bypass;
 mod commands;
 mod enforcement;
 mod front;
+mod governance;
 mod harness;
 mod hostile;
 mod http_backends;
@@ -22,6 +24,7 @@ mod page;
 mod pdp_server;
 mod policies;
 mod redaction;
+mod rego;
 mod relay;
 mod remote_pdp;
 mod shutdown;
@@ -30,3 +33,5 @@ mod stores;
 mod stubs;
 mod supervision;
 mod tidy;
+#[cfg(unix)]
+mod wrap;

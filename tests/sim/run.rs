@@ -72,6 +72,7 @@ fn plan(world: &World, park: &Park, ids: &[String], rng: &mut Rng) -> Plan {
         name_budget: 49,
         max_line: MAX_LINE,
         flow: FlowSettings {
+            monitor: false,
             decide_timeout: DECIDE_TIMEOUT,
             backend_timeouts: vec![Duration::from_secs(5); ids.len()],
             call_budget: Duration::from_secs(20),
@@ -80,6 +81,7 @@ fn plan(world: &World, park: &Park, ids: &[String], rng: &mut Rng) -> Plan {
             approval_hold: Duration::from_secs([0, 5, 15][rng.usize(..3)]),
             codes: VerdictCodes::default(),
         },
+        wraps: None,
         identity: Identity {
             name: "simulation".into(),
             title: "Simulation".into(),

@@ -3,11 +3,11 @@
 use super::approval::{self, Held};
 use super::forward::{Failure, Request, Whereabouts, forward};
 use super::params::{CallParams, progress_token};
-use super::{Machine, lists, verdict};
+use super::{Machine, lists, pass, verdict};
 use crate::call::{Call, Hints};
 use crate::directory::Route;
 use crate::gate::Permit;
-use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict};
+use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict, Would};
 use crate::reply::{Answer, ReplySlot};
 use crate::wire::codes::{ErrorObject, INVALID_PARAMS, VerdictCodes, disarm};
 use crate::wire::envelope::Body;
@@ -104,7 +104,7 @@ pub async fn call(machine: Machine, request: CallRequest) {
         () = machine.abort.cancelled() => None,
     };
     let (call, finish) = match resolved {
-        None => (Arc::new(nameless(&machine, &journey)), take_back(&journey)),
+        None => (Arc::new(nameless(&machine, &journey)), take_back(&machine, &journey)),
         Some(Err(why)) => {
             let error = ErrorObject::new(INVALID_PARAMS, why).into_bytes();
             (Arc::new(nameless(&machine, &journey)), Finish::error(error, Outcome::NotForwarded))
@@ -118,7 +118,7 @@ pub async fn call(machine: Machine, request: CallRequest) {
                 Ok(()) = cancelled => None,
                 () = machine.abort.cancelled() => None,
             };
-            (call, finish.unwrap_or_else(|| take_back(&journey)))
+            (call, finish.unwrap_or_else(|| take_back(&machine, &journey)))
         }
     };
     record_and_end(&machine, &journey, call, finish, slot).await;
@@ -193,8 +193,9 @@ async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, R
         return Ok((params, route));
     }
     let directory = lists::settled(machine).await;
-    match directory.listing.tool(&params.name) {
-        Some(route) => Ok((params, route.clone())),
+    let route = directory.listing.tool(&params.name).cloned();
+    match route.or_else(|| pass::unlisted(machine, &params.name)) {
+        Some(route) => Ok((params, route)),
         None => Err(format!("unknown tool {:?}", params.name)),
     }
 }
@@ -208,15 +209,17 @@ async fn decide(
     let deadline = Instant::now() + machine.settings.decide_timeout;
     let decision = match machine.pdp.decide(call, deadline.into_std()).await {
         Ok(decision) => decision,
+        Err(cause) if machine.settings.monitor => verdict::undecided(cause),
         Err(cause) => {
             journey.verdict = AuditVerdict::Deny;
             return Err(verdict::no_decision(cause, codes));
         }
     };
     let (audit, error) = verdict::judge(&decision, machine.settings.fail_open, codes);
-    if audit != AuditVerdict::Allow {
+    if audit != AuditVerdict::Allow || decision.would.is_some() {
         let reason = decision.reasons.first().map(String::as_str).unwrap_or_default();
-        tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, reason = reason.escape_debug().to_string());
+        let would = decision.would.map(Would::word);
+        tracing::info!(backend = %call.backend, tool = %call.tool, verdict = ?audit, would, reason = reason.escape_debug().to_string());
     }
     journey.verdict = audit;
     journey.decision = Some(Arc::new(decision));
@@ -276,7 +279,7 @@ fn request(machine: &Machine, journey: &Journey, params: &CallParams, route: &Ro
     let raw = if spans.is_empty() { params.raw.clone() } else { splice(&params.raw, &spans).into() };
     Request {
         backend: route.backend,
-        method: "tools/call",
+        method: "tools/call".into(),
         progress: progress_token(&raw),
         params: Some(raw),
         may_repeat: route.hints.may_repeat(),
@@ -329,10 +332,10 @@ async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Bo
 }
 
 /// The client took the call back, or the gate is closing.
-fn take_back(journey: &Journey) -> Finish {
+fn take_back(machine: &Machine, journey: &Journey) -> Finish {
     journey.whereabouts.take_back();
     Finish {
-        answer: Answer::Silence,
+        answer: machine.unanswered(),
         outcome: Outcome::Cancelled,
         result: Bytes::new(),
         masked: BTreeMap::new(),

@@ -5,6 +5,7 @@ pub mod call;
 mod forward;
 pub mod lists;
 pub mod params;
+pub mod pass;
 pub mod relay;
 mod verdict;
 mod weight;
@@ -12,11 +13,13 @@ mod weight;
 use crate::approvals::Approvals;
 use crate::audit::AuditHandle;
 use crate::directory::Reader;
+use crate::face::Face;
 use crate::front::Front;
 use crate::gate::Gate;
 use crate::pdp::PdpHandle;
 use crate::redactor::Redactor;
-use crate::wire::codes::VerdictCodes;
+use crate::reply::Answer;
+use crate::wire::codes::{ErrorObject, INTERNAL_ERROR, VerdictCodes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,6 +41,8 @@ pub struct FlowSettings {
     pub fail_open: bool,
     /// How long a call that needs approval is held; zero answers at once.
     pub approval_hold: Duration,
+    /// Whether calls are only monitored: one that nobody decided about runs, too.
+    pub monitor: bool,
     /// The codes of verdicts.
     pub codes: VerdictCodes,
 }
@@ -45,6 +50,8 @@ pub struct FlowSettings {
 /// What every flow can reach.
 #[derive(Clone)]
 pub struct Machine {
+    /// What the client takes the machine for.
+    pub face: Face,
     /// Settings.
     pub settings: Arc<FlowSettings>,
     /// Decides.
@@ -71,6 +78,8 @@ pub struct Machine {
 
 /// The parts a [`Machine`] is made of.
 pub struct Parts {
+    /// What the client takes the machine for.
+    pub face: Face,
     /// Settings.
     pub settings: FlowSettings,
     /// Decides.
@@ -91,6 +100,7 @@ impl Machine {
     /// A machine of these parts.
     pub fn new(parts: Parts) -> Self {
         Machine {
+            face: parts.face,
             settings: Arc::new(parts.settings),
             pdp: parts.pdp,
             approvals: parts.approvals,
@@ -104,6 +114,16 @@ impl Machine {
             numbers: Arc::default(),
             weights: weight::Weights::default(),
         }
+    }
+
+    /// How a request ends that was taken back or cut off. A client whose server goes away by itself is owed a word; one
+    /// that leaves, or took the request back, is not.
+    fn unanswered(&self) -> Answer {
+        if !self.face.is_backend() || !self.abort.is_cancelled() {
+            return Answer::Silence;
+        }
+        let error = ErrorObject::new(INTERNAL_ERROR, "the session has ended; the outcome is unknown");
+        Answer::Error(error.text("origin", "gate").text("outcome", "unknown").into_bytes())
     }
 
     /// The next number; unique in this process.

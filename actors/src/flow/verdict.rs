@@ -1,7 +1,9 @@
 //! What the client is told of a decision. The message itself carries the reason and the ids, because clients drop
 //! `error.data`; `data` says the same for machines.
 
-use crate::ports::{AuditVerdict, Decision, MatchedPolicy, PolicyInfo, Ticket, Verdict, Withheld, millis};
+use crate::ports::{
+    AuditVerdict, Decision, MatchedPolicy, PolicyInfo, Ticket, Verdict, Withheld, Would, millis,
+};
 use crate::seat::AskError;
 use crate::wire::codes::{ErrorObject, UNAVAILABLE, VerdictCodes};
 use bytes::Bytes;
@@ -68,17 +70,30 @@ fn with_ticket(error: ErrorObject, ticket: Option<&Ticket>) -> ErrorObject {
 
 /// There is no decision because the question went astray.
 pub(super) fn no_decision(cause: AskError, codes: VerdictCodes) -> Bytes {
-    let why = match cause {
-        AskError::Busy => "too many decisions are open; try again",
-        AskError::Gone => "the decision point failed on this call",
-        AskError::Deadline => "the decision took too long",
-    };
-    let message = format!("no policy decision, so the call was not run: {why}");
+    let message = format!("no policy decision, so the call was not run: {}", astray(cause));
     ErrorObject::new(codes.undecided, message)
         .text("origin", "policy")
         .text("verdict", "unavailable")
         .flag("retryable", true)
         .into_bytes()
+}
+
+/// In monitor mode a call runs without a decision, and its row says so. Its arguments stay as the client sent them, names
+/// that stand for values included: who turns them back was not heard.
+pub(super) fn undecided(cause: AskError) -> Decision {
+    Decision {
+        reasons: vec![astray(cause).to_owned()],
+        would: Some(Would::Unavailable),
+        ..Decision::of(Verdict::Allow { arguments: None, redact: true })
+    }
+}
+
+fn astray(cause: AskError) -> &'static str {
+    match cause {
+        AskError::Busy => "too many decisions are open; try again",
+        AskError::Gone => "the decision point failed on this call",
+        AskError::Deadline => "the decision took too long",
+    }
 }
 
 /// There is no record.
@@ -128,6 +143,7 @@ fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> Error
         .text("verdict", verdict)
         .text("decision_id", &decision.decision_id)
         .text("trace_id", &decision.trace_id)
+        .text("tier", decision.tier)
         .texts("evaluated_policies", &decision.evaluated_policies)
         .texts("reasons", &decision.reasons);
     if decision.evaluated == 0 {
@@ -181,6 +197,7 @@ mod tests {
             trace_id: "t-1".into(),
             reasons: vec!["stacked\nSQL".into(), "second".into()],
             evaluated_policies: vec!["p".into()],
+            tier: "rego",
             ..Decision::of(verdict)
         }
     }
@@ -196,6 +213,16 @@ mod tests {
         let error = value(error);
         assert_eq!(error["message"], "blocked by policy: stacked SQL (decision_id=d-1, trace_id=t-1)");
         assert_eq!(error["data"]["reasons"][1], "second");
+        assert_eq!(error["data"]["tier"], "rego");
+    }
+
+    #[test]
+    fn in_monitor_mode_a_question_that_went_astray_stops_nothing() {
+        for cause in [AskError::Busy, AskError::Gone, AskError::Deadline] {
+            let decision = undecided(cause);
+            assert!(judge(&decision, false, VerdictCodes::default()).1.is_none());
+            assert_eq!((decision.would, decision.reasons.len()), (Some(Would::Unavailable), 1));
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ enum Format {
 }
 
 /// The columns of CSV.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "seq",
     "timestamp",
     "session_id",
@@ -46,6 +46,7 @@ const COLUMNS: [&str; 19] = [
     "parameters_hash",
     "parameters_hmac",
     "call_id",
+    "would",
 ];
 
 pub(super) fn run(options: &ExportOptions, out: &mut dyn Write) -> Done {
@@ -87,6 +88,7 @@ fn csv(row: &Row, out: &mut dyn Write) -> io::Result<()> {
         cell(&row.parameters_hash),
         cell(&row.parameters_hmac),
         cell(&row.call_id),
+        cell(&row.would),
     ];
     write!(out, "{}\r\n", cells.join(","))
 }

@@ -22,6 +22,9 @@ pub(super) struct Filter {
     /// Rows with this outcome: ok, tool_error, failed, timed_out, cancelled, withheld, not_forwarded, unknown
     #[arg(long)]
     outcome: Option<String>,
+    /// Only calls that monitor mode let run: they would have been denied, held, changed or kept from the client
+    #[arg(long)]
+    would: bool,
     /// Rows of this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
@@ -31,6 +34,11 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Whether it is about monitor mode, and the same filter for all rows.
+    pub(super) fn of_trial(&self) -> (bool, Self) {
+        (self.would, Self { would: false, ..self.clone() })
+    }
+
     pub(super) fn takes(&self, row: &Row) -> bool {
         let is =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
@@ -38,6 +46,7 @@ impl Filter {
             && is(&self.tool, &row.tool_name)
             && is(&self.verdict, &row.verdict)
             && is(&self.outcome, &row.outcome)
+            && !(self.would && row.would.is_empty())
             && is(&self.session, &row.session_id)
             && self.since.is_none_or(|since| row.timestamp.parse::<Timestamp>().is_ok_and(|at| at >= since))
     }
@@ -97,6 +106,8 @@ mod tests {
         assert!(Filter::default().takes(&row));
         assert!(Filter { backend: text("crm"), verdict: text("deny"), ..Filter::default() }.takes(&row));
         assert!(!Filter { backend: text("crm"), verdict: text("allow"), ..Filter::default() }.takes(&row));
+        let trial = Filter { would: true, ..Filter::default() };
+        assert!(!trial.takes(&row) && trial.takes(&Row { would: "deny".into(), ..row.clone() }));
         let at = |when: &str| Filter { since: since(when).ok(), ..Filter::default() };
         assert!(at("2026-11-20T08:00:00Z").takes(&row) && !at("2026-11-20T08:00:01Z").takes(&row));
         assert!(since("2h").is_ok() && since("yesterday").is_err());

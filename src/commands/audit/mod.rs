@@ -5,6 +5,7 @@ mod filter;
 mod show;
 mod stats;
 mod verify;
+mod would;
 
 use crate::fault::{EXIT_OK, Fault};
 use crate::journal::evidence::Evidence;

@@ -143,7 +143,10 @@ fn text_of(row: &Row) -> String {
     if !row.decision_id.is_empty() {
         text.push_str(&format!("  decision {}", row.decision_id));
     }
-    if row.verdict != "allow" && !row.evaluated_policies.is_empty() {
+    if !row.would.is_empty() {
+        text.push_str(&format!("  would {}", row.would));
+    }
+    if (row.verdict != "allow" || !row.would.is_empty()) && !row.evaluated_policies.is_empty() {
         text.push_str(&format!("  {}", row.evaluated_policies.join(",")));
     }
     if !row.recovered_at.is_empty() {
@@ -162,12 +165,14 @@ mod tests {
             seq: 7,
             tool_name: "x\n\u{1b}[2J".into(),
             server: "crm".into(),
-            verdict: "deny".into(),
+            verdict: "allow".into(),
+            would: "deny".into(),
             evaluated_policies: vec!["p\r1".into()],
             ..Row::default()
         };
         let text = text_of(&row);
         assert!(!text.contains(crate::log::is_dangerous), "{text:?}");
+        assert!(text.contains("would deny"), "{text}");
         assert!(text.contains("crm/x\\n") && text.contains("p\\r1") && text.trim_start().starts_with('7'));
     }
 }

@@ -1,6 +1,8 @@
-//! `callgate audit stats`: calls, verdicts, outcomes and how long calls took, by backend and tool.
+//! `callgate audit stats`: calls, verdicts, outcomes and how long calls took, by backend and tool; with `--would`, what
+//! monitor mode let pass.
 
 use super::filter::{Filter, each_row};
+use super::would::Trial;
 use super::{Done, Files, written};
 use crate::journal::read::Row;
 use crate::log::escape;
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// Tools that are counted apart. A record may name as many as somebody made up.
-const MAX_TOOLS: usize = 10_000;
+pub(super) const MAX_TOOLS: usize = 10_000;
 
 #[derive(Args, Debug)]
 pub(in crate::commands) struct StatsOptions {
@@ -102,6 +104,16 @@ impl Statistics {
 
 pub(super) fn run(options: &StatsOptions, out: &mut dyn Write) -> Done {
     let evidence = options.files.open()?;
+    let (is_trial, all_rows) = options.filter.of_trial();
+    if is_trial {
+        let mut trial = Trial::default();
+        let read = each_row(evidence, &all_rows, &mut |row, _| {
+            trial.add(row);
+            Ok(())
+        });
+        let shown = |_| if options.json { trial.as_json(out) } else { trial.as_table(out) };
+        return written(read.and_then(shown));
+    }
     let mut statistics = Statistics::default();
     let read = each_row(evidence, &options.filter, &mut |row, _| {
         statistics.add(row);
@@ -151,7 +163,7 @@ fn as_table(statistics: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     table("tool", named.collect(), out)
 }
 
-fn unnamed(name: &str) -> &str {
+pub(super) fn unnamed(name: &str) -> &str {
     if name.is_empty() { "(none)" } else { name }
 }
 

@@ -4,6 +4,7 @@ use super::decided::Decided;
 use super::mapping::Tool;
 use super::pipe::{self, Answer, Ask};
 use crate::fault::Fault;
+use crate::governance::{Denial, Governance, Governed, Tool as GovernedTool};
 use crate::redact::port::{LocalRedactor, RedactMode};
 use crate::redact::{Options, Redactor};
 use crate::server::limits::{CONNECTOR_CALLS, CONNECTOR_START, PIPE_BYTES};
@@ -30,6 +31,7 @@ pub struct Connectors {
     asks: mpsc::Sender<Ask>,
     places: Semaphore,
     budget: Duration,
+    governance: Arc<Governance>,
     pub(super) decided: Arc<Decided>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -45,14 +47,14 @@ pub(super) enum NoAnswer {
 
 impl Connectors {
     /// Starts the machine of `plan`. What decides and redacts in it is replaced: this plane has judged before, and
-    /// judges the answer after. `budget` is the longest time one call takes.
+    /// judges the answer after. `governance` says which tools may run. `budget` is the longest time one call takes.
     ///
     /// # Errors
     /// When the machine does not start.
-    pub fn start(mut plan: Plan, budget: Duration) -> Result<Self, Fault> {
+    pub fn start(mut plan: Plan, governance: Arc<Governance>, budget: Duration) -> Result<Self, Fault> {
         let failed = |error: String| Fault::failure(error, "start it again; report it if it happens twice");
         let decided = Arc::new(Decided::default());
-        plan.decide = decided.clone();
+        plan.decide = Arc::new(Governed::new(decided.clone(), governance.clone()));
         plan.redact = Arc::new(LocalRedactor::new(Redactor::new(Options::default()), RedactMode::Off));
         let ids = plan.ids.clone();
         let (asks, asked) = mpsc::channel(CONNECTOR_CALLS);
@@ -71,6 +73,7 @@ impl Connectors {
             asks,
             places: Semaphore::new(CONNECTOR_CALLS),
             budget,
+            governance,
             decided,
             stop: Mutex::new(Some(stop)),
             thread: Mutex::new(Some(thread)),
@@ -89,7 +92,9 @@ impl Connectors {
         {
             Some(State::Up(_)) => None,
             Some(State::Starting) | None => Some("it is starting".to_owned()),
-            Some(State::Restarting { why, .. } | State::Parked { why, .. }) => Some(why.to_string()),
+            Some(State::Restarting { why, .. } | State::Parked { why, .. } | State::Over { why }) => {
+                Some(why.to_string())
+            }
         }
     }
 
@@ -118,6 +123,12 @@ impl Connectors {
     /// What a backend says of a tool.
     pub(super) fn hints(&self, exposed: &str) -> Hints {
         self.directory.borrow().listing.tool(exposed).map(|route| route.hints).unwrap_or_default()
+    }
+
+    /// Why a tool may not run, whatever it is called with.
+    pub(super) fn denial(&self, backend: &str, own: &str, exposed: &str) -> Option<Denial> {
+        let is_annotated = self.hints(exposed).told.read_only == Some(true);
+        self.governance.judge(&GovernedTool { backend, own, exposed, is_annotated })
     }
 
     /// Calls a tool that was decided on.

@@ -164,6 +164,10 @@ struct Stopped {
 
 impl Trip<'_> {
     async fn judge_request(&self) -> Result<Judged, Refusal> {
+        let Mapped { own, exposed, .. } = &self.mapped;
+        if let Some(denial) = self.connectors.denial(self.connector, own, exposed) {
+            return Ok(Judged::blocked(denial.into()));
+        }
         let arguments = Value::Object(self.mapped.arguments.clone()).to_string();
         self.judge(Phase::Request, arguments).await
     }
@@ -176,6 +180,7 @@ impl Trip<'_> {
             tool: self.mapped.own.clone(),
             agent: String::new(),
             hints: self.connectors.hints(&self.mapped.exposed),
+            decided: false,
         };
         self.app.judge(asked).await
     }

@@ -2,9 +2,10 @@
 
 use super::super::families::nearest;
 use super::super::reader::Wrong;
-use super::super::{duration, url};
+use super::super::{duration, tools, url};
 use super::{BackendEntry, Findings, HttpEntry, Origin, StdioEntry, Transport, keys};
 use crate::fault::quoted;
+use crate::governance::ToolRules;
 use crate::located::{Node, Value};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,15 +46,20 @@ pub(super) fn read(
     entry.check_keys();
     let id = entry.id();
     let enabled = entry.enabled();
-    let parts = if enabled { entry.transport().zip(Some((entry.timeout(), entry.spare()))) } else { None };
+    let parts = if enabled {
+        entry.transport().zip(Some((entry.timeout(), entry.spare(), entry.tools())))
+    } else {
+        None
+    };
     let faultless = entry.findings.faults.len() == before;
     let id = id.filter(|_| faultless)?;
     let source = findings.place_of(path, node);
-    let entry = parts.map(|(transport, (timeout, spare))| BackendEntry {
+    let entry = parts.map(|(transport, (timeout, spare, tools))| BackendEntry {
         id: id.clone(),
         transport,
         timeout,
         spare,
+        tools,
         source,
     });
     Some(Read { id, entry })
@@ -212,6 +218,17 @@ impl<'n> Entry<'_, 'n, '_> {
             _ => self.fault("timeout", node, format!("is {}", node.kind()), hint),
         }
         None
+    }
+
+    /// Which tools may run. A host's list under the same key is none of ours.
+    fn tools(&mut self) -> ToolRules {
+        let Some(node) = self.member("tools") else { return ToolRules::default() };
+        if self.is_host() && matches!(node.value, Value::Array(_)) {
+            let path = self.path_of("tools");
+            self.findings.note(&path, node, &format!("skipped; {}", keys::ALL_TOOLS));
+            return ToolRules::default();
+        }
+        tools::rules("tools", node, &mut |key, node, wrong| self.wrong(key, node, wrong))
     }
 
     // ------------------------------------------------------------------------------------------------ transport

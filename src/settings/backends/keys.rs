@@ -2,7 +2,7 @@
 
 /// Keys of an entry in `backends` or a bare list.
 pub(super) const ENTRY: &[&str] =
-    &["id", "command", "args", "env", "cwd", "url", "headers", "timeout", "enabled", "redact"];
+    &["id", "command", "args", "env", "cwd", "url", "headers", "timeout", "enabled", "redact", "tools"];
 
 /// Keys of `redact` in an entry.
 pub(super) const REDACT: &[&str] = &["spare"];
@@ -21,7 +21,9 @@ pub(super) const HOST_TOP: &[&str] =
 pub(super) const HOST_HONOURED: &[&str] = &["type", "transport", "disabled", "httpUrl", "serverUrl"];
 
 const CALLGATE_DECIDES: &str = "callgate decides every call itself";
-const ALL_TOOLS: &str = "every tool of this backend is offered; deny the others by policy";
+/// What becomes of a host's own list of tools.
+pub(super) const ALL_TOOLS: &str =
+    r#"every tool of this backend is offered; limit them with "tools": {"allow": […], "deny": […]}"#;
 const NOT_READ: &str = "write what the backend needs into \"env\"";
 const NO_LOGIN: &str = "write the credential into \"headers\"";
 const OWN_LIMITS: &str = "write \"timeout\" as a text with a unit such as \"30s\"";
@@ -49,7 +51,6 @@ pub(super) const HOST_SKIPPED: &[(&str, &str)] = &[
     ("oauth", NO_LOGIN),
     ("timeoutMs", OWN_LIMITS),
     ("toolPolicy", CALLGATE_DECIDES),
-    ("tools", ALL_TOOLS),
     ("trust", CALLGATE_DECIDES),
     ("version", LOOKS),
 ];

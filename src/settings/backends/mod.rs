@@ -15,6 +15,7 @@ mod tests;
 use super::families::nearest;
 use super::machine::Places;
 use crate::fault::{Fault, quoted};
+use crate::governance::ToolRules;
 use crate::located::{self, Node, Value};
 use crate::redact::scoping::Spare;
 use crate::secret::Secret;
@@ -41,6 +42,8 @@ pub struct BackendEntry {
     pub timeout: Option<Duration>,
     /// What is not masked in the answers of its tools.
     pub spare: Vec<Spare>,
+    /// Which of its tools may run, beside what holds for all backends.
+    pub tools: ToolRules,
     /// Where it was written: file or variable, line and key.
     pub source: String,
 }

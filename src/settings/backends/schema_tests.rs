@@ -1,7 +1,9 @@
 //! Holds the examples and the JSON schema in `config/` against the code.
 
-use super::super::{Environment, Machine, Settings, Transport};
+use super::super::{Environment, Machine, Settings, Transport, tools};
 use super::keys;
+use crate::governance::Profile;
+use crate::governance::rules::MAX_PATTERNS;
 use crate::schema_check::accepts;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -70,6 +72,11 @@ fn the_schema_lists_exactly_the_keys_that_the_code_knows() {
         keys::ENTRY.iter().filter(|name| **name != "id").chain(keys::HOST_HONOURED).copied().chain(skipped);
     assert_eq!(property_names(&schema["$defs"]["entry"]), keys::ENTRY.iter().copied().collect());
     assert_eq!(property_names(&schema["$defs"]["hostEntry"]), host.collect());
+    assert_eq!(property_names(&schema["$defs"]["tools"]), tools::TOOLS.iter().copied().collect());
+    assert_eq!(property_names(&schema["$defs"]["agent"]), tools::AGENT.iter().copied().collect());
+    assert_eq!(schema["$defs"]["patterns"]["maxItems"], MAX_PATTERNS);
+    let profiles: Vec<&str> = Profile::WORDS.iter().map(|(word, _)| *word).collect();
+    assert_eq!(schema["$defs"]["profile"]["enum"], serde_json::json!(profiles));
     let own_top = keys::TOP.iter().filter(|name| **name != "mcpServers").copied();
     let host_top = keys::TOP.iter().filter(|name| **name != "backends").chain(keys::HOST_TOP).copied();
     assert_eq!(property_names(&schema["oneOf"][1]), own_top.collect());
@@ -100,6 +107,18 @@ fn schema_and_code_agree_on_what_is_accepted() {
             true,
         ),
         (r#"{"mcpServers":{"a":{"url":"https://x","redact":{"spare":[{"path":"a","types":["*"]}]}}}}"#, true),
+        (
+            r#"[{"id":"a","command":"x","tools":{"// c":1,"profile":"locked","allow":["x/y"],"deny":[],"read_only":["*"],"agents":{"c*":{"profile":"read_only"}}}}]"#,
+            true,
+        ),
+        (r#"{"mcpServers":{"a":{"command":"x","tools":["*"]}}}"#, true),
+        (r#"{"mcpServers":{"a":{"command":"x","tools":{"deny":["d*"]}}}}"#, true),
+        (r#"[{"id":"a","command":"x","tools":["*"]}]"#, false),
+        (r#"[{"id":"a","command":"x","tools":{"profile":"open"}}]"#, false),
+        (r#"[{"id":"a","command":"x","tools":{"deny":"x"}}]"#, false),
+        (r#"[{"id":"a","command":"x","tools":{"deny":[""]}}]"#, false),
+        (r#"[{"id":"a","command":"x","tools":{"agents":{"c":{"read_only":[]}}}}]"#, false),
+        (r#"{"mcpServers":{"a":{"command":"x","tools":{"denied":[]}}}}"#, false),
         (r#"[{"id":"a","command":"x","redact":{"spare":[{"path":"a"}]}}]"#, false),
         (r#"[{"id":"a","command":"x","redact":{"spare":[{"path":"a","types":[]}]}}]"#, false),
         (
