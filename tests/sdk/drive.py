@@ -65,7 +65,7 @@ async def decisions(client):
     true("reasons", denied.reasons)
 
     explained = await client.explain_decision(denied.decision_id)
-    same("explained", (explained.decision, explained.context), ("blocked", {"x_ai_agent": "driver"}))
+    same("explained", (explained.decision, explained.context), ("blocked", {"tier": "heuristics", "x_ai_agent": "driver"}))
     same("its policy", explained.policy_matches[0].policy_id, denied.evaluated_policies[0])
     same("its tool", explained.tool_signature, "ledger/run")
     try:
