@@ -75,6 +75,13 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
     })
 }
 
+/// The plan for calls that the program around this library carries out itself: the same but for what belongs to backends.
+/// Nobody stands in front of a client here, and no children have to be guarded.
+pub fn library_plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
+    let settings = Settings { approval_asks_client: false, ..settings.clone() };
+    Ok(Plan { guardian: None, ..plan(&settings, env)? })
+}
+
 type CheckOutput = crate::pdp::axonflow::CheckOutput;
 
 /// Who decides, and what comes with it.

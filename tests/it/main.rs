@@ -16,6 +16,7 @@ mod harness;
 mod hostile;
 mod http_backends;
 mod journal;
+mod library;
 mod names;
 mod pdp_server;
 mod policies;
