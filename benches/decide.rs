@@ -8,6 +8,7 @@ use callgate::pdp::embedded::EmbeddedPdp;
 use callgate::policy::authority::Authority;
 use callgate::policy::builder::PolicySetBuilder;
 use callgate::policy::posture::Posture;
+use callgate::policy::rego::RegoSet;
 use callgate_actors::call::{Call, Hints};
 use callgate_actors::ports::{Decide, Verdict};
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ fn main() {
     }
     own_rules();
     governed();
+    rego_rules();
     for size in [16_000, 100_000, 1_000_000, 8_000_000] {
         run(&pdp, "prose", &json!({ "text": PROSE.repeat(size / PROSE.len()) }));
         run(&pdp, "records", &json!({ "rows": vec![record(); size / 260] }));
@@ -154,6 +156,32 @@ fn governed() {
         let governance = Governance::new(&rules, [("db", &ToolRules::default())], "bench");
         run(&Governed::new(inner.clone(), Arc::new(governance)), name, &arguments);
     }
+}
+
+/// The small inputs again with ten Rego rules before the catalogue, of which none speaks: the longest way. The last one is
+/// a call that they deny.
+fn rego_rules() {
+    let rule = |n: usize| match n % 4 {
+        0 => format!("deny contains \"r{n}\" if input.action.tool == \"tool_{n}\"\n"),
+        1 => format!(
+            "deny contains \"r{n}\" if {{\n\tinput.backend == \"db\"\n\tinput.action.params.table == \"table_{n}\"\n}}\n"
+        ),
+        2 => format!(
+            "require_approval contains \"r{n}\" if contains(input.action.params.sql, \"secret_{n}\")\n"
+        ),
+        _ => format!("deny contains \"r{n}\" if startswith(input.action.params.path, \"/srv/{n}/\")\n"),
+    };
+    let text = format!("package aaf.policy\n{}", (0..10).map(rule).collect::<String>());
+    let rego = RegoSet::of_text("bench.rego", &text).expect("the rules are sound");
+    let mut parts = PolicySetBuilder::new(Posture::default());
+    parts.set_rego(Some(Arc::new(rego)));
+    let set = parts.build().expect("the catalogue is sound");
+    let pdp = EmbeddedPdp::new(Arc::new(Authority::new(set)), String::new());
+    pdp.warm();
+    for (name, arguments) in small() {
+        run(&pdp, &format!("{name}, 10 Rego rules"), &arguments);
+    }
+    run(&pdp, "denied by one of 10 Rego rules", &json!({ "path": "/srv/3/a.key" }));
 }
 
 /// Prints the times of one input; the middle one.

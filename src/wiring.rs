@@ -6,12 +6,14 @@ use crate::fault::Fault;
 use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
 use crate::launch::Launcher;
+use crate::pdp::aaf::{AafOptions, AafPdp};
 use crate::pdp::around::{Around, AroundApprovals};
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
 use crate::pdp::embedded::EmbeddedPdp;
 use crate::pdp::recorded::Recorded;
 use crate::policy::authority::{Authority, PolicySet};
 use crate::policy::builder::PolicySetBuilder;
+use crate::policy::rego;
 use crate::policy::rules::watch;
 use crate::policy::sources::{SourceOptions, Sources};
 use crate::redact::port::{LocalRedactor, RedactMode};
@@ -104,15 +106,22 @@ pub fn governance(settings: &Settings) -> Governance {
 /// The policies in this program. With a remote decision point they judge answers only.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Fault> {
     let authority = Arc::new(Authority::new(policy_set(settings)?));
-    if let Some((file, _)) = &settings.policy_file {
-        watch::follow(file.clone(), &authority).map_err(|error| {
-            Fault::failure(
-                format!("no thread to follow the policy file: {error}"),
-                "check the system's limits",
-            )
-        })?;
-    }
+    follow(settings, &authority)?;
     Ok(authority)
+}
+
+/// Follows the policy file and the Rego rules, where there are some.
+pub fn follow(settings: &Settings, authority: &Arc<Authority>) -> Result<(), Fault> {
+    let no_thread = |error: std::io::Error| {
+        Fault::failure(format!("no thread to follow the policy files: {error}"), "check the system's limits")
+    };
+    if let Some((file, _)) = &settings.policy_file {
+        watch::follow(file.clone(), authority).map_err(no_thread)?;
+    }
+    if let Some((path, _)) = &settings.rego {
+        rego::watch::follow(path.clone(), authority).map_err(no_thread)?;
+    }
+    Ok(())
 }
 
 fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Point, Fault> {
@@ -142,6 +151,46 @@ fn decision_point(settings: &Settings, authority: &Arc<Authority>) -> Result<Poi
             let remote = (settings.redact_engine != RedactEngine::Local).then(|| pdp.check_output());
             let pdp = Arc::new(pdp);
             Ok(Point { decide: pdp.clone(), remote, approve: Some(pdp), log: None })
+        }
+        Pdp::Aaf => {
+            let pdp = Arc::new(aaf(settings)?);
+            Ok(Point { decide: pdp.clone(), remote: None, approve: Some(pdp), log: None })
+        }
+    }
+}
+
+/// The client of the Agent Action Firewall that these settings describe; which calls wait is kept where tickets are.
+pub fn aaf(settings: &Settings) -> Result<AafPdp, Fault> {
+    let store = configured::for_tickets(settings).map_err(|error| no_store(&error))?;
+    AafPdp::new(&aaf_options(settings), store)
+        .map_err(|error| Fault::settings("CALLGATE_PDP", error.to_string(), "correct the AAF_ settings"))
+}
+
+fn aaf_options(settings: &Settings) -> AafOptions {
+    let aaf = &settings.aaf;
+    AafOptions {
+        url: aaf.url.clone(),
+        api_key: aaf.api_key.clone().unwrap_or_default(),
+        agent_id: aaf.agent_id.clone(),
+        operation: aaf.operation.clone(),
+        params: aaf.params,
+        request_timeout: aaf.request_timeout,
+        approval_poll: settings.approval_poll,
+        approval_lifetime: settings.approval_lifetime,
+        session_id: settings.identity.session_id.clone(),
+        ai_agent: settings.identity.ai_agent.clone(),
+        client_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The error codes that the clients of this decision point know. The Agent Action Firewall has two: -32000 for whatever is
+/// denied, a call that nobody could decide included, and -32001 for what a person did not approve (the Agent Action
+/// Firewall contract, section 8.3).
+fn codes(pdp: Pdp) -> VerdictCodes {
+    match pdp {
+        Pdp::Embedded | Pdp::Axonflow => VerdictCodes::default(),
+        Pdp::Aaf => {
+            VerdictCodes { denied: -32000, needs_approval: -32001, not_approved: -32001, undecided: -32000 }
         }
     }
 }
@@ -174,12 +223,13 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Ar
     Ok(Arc::new(Keeper::new(LocalApprovals::new(store, options), remote)))
 }
 
-/// Everything that decides at the start: shipped policies, posture, policy file.
+/// Everything that decides at the start: shipped policies, posture, policy file, Rego rules.
 pub fn policy_set(settings: &Settings) -> Result<PolicySet, Fault> {
     let mut parts = PolicySetBuilder::new(settings.posture.clone());
     if let Some((_, file)) = &settings.policy_file {
         parts.set_file(file.rules.clone(), file.overrides.clone());
     }
+    parts.set_rego(settings.rego.as_ref().map(|(_, set)| set.clone()));
     parts.build().map_err(|error| {
         Fault::failure(
             format!("the embedded policies cannot be used: {error}"),
@@ -205,6 +255,7 @@ fn axonflow_options(settings: &Settings) -> AxonflowOptions {
         ai_agent: identity.ai_agent.clone(),
         pep_audience: platform.pep_audience.clone(),
         decide_timeout: settings.decide_timeout,
+        approval_poll: settings.approval_poll,
         client_version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -303,7 +354,7 @@ fn flow(settings: &Settings) -> FlowSettings {
         fail_open: fails_open(settings),
         approval_hold: settings.approval_hold,
         monitor: settings.monitor,
-        codes: VerdictCodes::default(),
+        codes: codes(settings.pdp),
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Decision {
     pub approved_arguments: Option<Bytes>,
     /// What would have become of the call if it were not merely monitored; `None` when it would have run just so.
     pub would: Option<Would>,
+    /// Which tier of a cascade decided: `rego`, `stored`, `heuristics`; empty when none spoke or the PDP does not tell.
+    pub tier: &'static str,
 }
 
 impl Decision {
@@ -75,6 +77,7 @@ impl Decision {
             policy_version: String::new(),
             approval_id: String::new(),
             approved_arguments: None,
+            tier: "",
             would: None,
         }
     }

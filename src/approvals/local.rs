@@ -2,11 +2,12 @@
 //! or in front of the client, and the grant is used once.
 
 use super::digest::digest_text;
+use super::granted;
 use crate::redact::{Options, Redactor};
 use crate::store::{LazyStore, Review, StoreError, Ticket as Row, TicketFilter};
 use bytes::Bytes;
 use callgate_actors::call::Call;
-use callgate_actors::ports::{Approve, Decision, MatchedPolicy, Standing, Ticket, Verdict, Word};
+use callgate_actors::ports::{Approve, Decision, MatchedPolicy, Standing, Ticket, Word};
 use jiff::Timestamp;
 use serde_json::{Value, json, value::RawValue};
 use std::sync::Arc;
@@ -164,13 +165,6 @@ impl LocalApprovals {
             Standing::Used
         })
     }
-}
-
-/// The decision with a person's yes: what an obligation wants masked stays masked.
-fn granted(decision: &Decision) -> Decision {
-    let arguments = decision.approved_arguments.clone();
-    let redact = arguments.is_some();
-    Decision { verdict: Verdict::Allow { arguments, redact }, ..decision.clone() }
 }
 
 fn refusal(row: &Row) -> String {

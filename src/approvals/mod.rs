@@ -5,7 +5,7 @@ pub mod digest;
 pub mod local;
 
 use callgate_actors::call::Call;
-use callgate_actors::ports::{Approve, Decision, Standing, Ticket, Word};
+use callgate_actors::ports::{Approve, Decision, Standing, Ticket, Verdict, Word};
 use local::LocalApprovals;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +31,13 @@ impl Keeper {
             _ => &self.local,
         }
     }
+}
+
+/// The decision with a person's yes: what an obligation wants masked stays masked.
+pub(crate) fn granted(decision: &Decision) -> Decision {
+    let arguments = decision.approved_arguments.clone();
+    let redact = arguments.is_some();
+    Decision { verdict: Verdict::Allow { arguments, redact }, ..decision.clone() }
 }
 
 impl Approve for Keeper {

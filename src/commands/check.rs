@@ -6,7 +6,7 @@ use crate::fault::{EXIT_CHECK, EXIT_OK, Fault};
 use crate::governance::{Governance, Tool};
 use crate::journal::Journal;
 use crate::log::escape;
-use crate::settings::{self, BackendEntry, Environment, Settings};
+use crate::settings::{self, BackendEntry, Environment, Pdp, Settings};
 use crate::{log, wiring};
 use callgate_actors::directory::{self, Directory, Route, Standing, State};
 use callgate_actors::machine::Running;
@@ -41,17 +41,23 @@ fn check(settings: &Settings, env: &Environment, out: &mut dyn Write) -> Result<
     let failed =
         |error: io::Error| Fault::failure(error.to_string(), "check the system's limits and the terminal");
     show_settings(settings, out).map_err(failed)?;
+    let decides = show_reach(settings, out)?;
     let records = show_audit(settings, out).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let directory = runtime.block_on(look(settings, env))?;
     runtime.shutdown_background();
     let backends = show_backends(settings, &directory, out).map_err(failed)?;
-    Ok(records && backends)
+    Ok(decides && records && backends)
 }
 
 fn show_settings(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "callgate {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "decisions   {}", decides(settings))?;
+    if let Some((_, rego)) = &settings.rego {
+        for file in rego.files() {
+            writeln!(out, "rego        {}, {}", file.name, file.syntax.word())?;
+        }
+    }
     writeln!(out, "fail mode   {}", settings.fail_mode)?;
     writeln!(out, "redaction   {}, engine {}", settings.redact_responses, settings.redact_engine)?;
     let lines = wiring::governance(settings).lines();
@@ -67,6 +73,21 @@ fn show_settings(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "note        {note}")?;
     }
     writeln!(out)
+}
+
+/// Whether the Agent Action Firewall answers. No action is made for it.
+fn show_reach(settings: &Settings, out: &mut dyn Write) -> Result<bool, Fault> {
+    if settings.pdp != Pdp::Aaf {
+        return Ok(true);
+    }
+    let reached = wiring::aaf(settings)?.reach(std::time::Instant::now() + settings.decide_timeout);
+    let (word, what) = match &reached {
+        Ok(what) => ("ok     ", *what),
+        Err(why) => ("FAILED ", why.as_str()),
+    };
+    let told = writeln!(out, "{word} {}  {what}\n", settings.aaf.url);
+    told.map_err(|error| Fault::failure(error.to_string(), "check the terminal"))?;
+    Ok(reached.is_ok())
 }
 
 /// Whether a call could be recorded now.

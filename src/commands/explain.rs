@@ -5,6 +5,7 @@ use super::tell;
 use crate::fault::{EXIT_FAILURE, EXIT_OK, Fault};
 use crate::governance::Tool;
 use crate::policy::authority::{Judgement, Matched, PolicySet};
+use crate::policy::cascade::CascadeTier;
 use crate::policy::model::{Action, Phase};
 use crate::policy::rules::cases::WrittenCall;
 use crate::policy::signal::Signal;
@@ -85,16 +86,22 @@ fn explanation(call: &WrittenCall, set: &PolicySet, agent: &str) -> Value {
                 .iter()
                 .map(|found| {
                     let is_rule = set.rules().rules().iter().any(|rule| rule.id == found.policy_id);
+                    let kind = match judged.tier {
+                        Some(CascadeTier::Rego) => "rego",
+                        _ if is_rule => "rule",
+                        _ => "policy",
+                    };
                     json!({"policy_id": found.policy_id, "policy_name": found.policy_name,
                         "category": found.category, "severity": word(found.severity),
                         "action": found.action.word(), "message": found.message,
-                        "kind": if is_rule { "rule" } else { "policy" }})
+                        "kind": kind})
                 })
                 .collect();
             let told = judged.matched.iter().filter(|found| found.action != Action::Log);
             shown["action"] = json!(judged.action.map(Action::word));
             shown["reasons"] = told.map(|found| found.reason()).collect();
             shown["matched"] = matched.into();
+            shown["tier"] = json!(judged.tier.map(CascadeTier::word));
             shown["evaluated"] = judged.evaluated.into();
             shown["masked"] = json!(judged.masked.as_deref().map(|bytes| {
                 serde_json::from_slice::<Value>(bytes)
@@ -209,6 +216,9 @@ fn for_a_person(shown: &Value, out: &mut dyn Write) -> io::Result<()> {
             column("action"),
             column("policy_name")
         )?;
+    }
+    if !shown["tier"].is_null() {
+        writeln!(out, "tier      {}", text(&shown["tier"]))?;
     }
     let signals: Vec<String> = shown["signals"].as_array().into_iter().flatten().map(text).collect();
     if !signals.is_empty() {

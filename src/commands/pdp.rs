@@ -3,7 +3,6 @@
 use super::tell;
 use crate::fault::{EXIT_OK, Fault};
 use crate::policy::authority::Authority;
-use crate::policy::rules::watch;
 use crate::policy::sources::Sources;
 use crate::server::{self, Connectors, Credentials, Hosts, Parts, Refresh};
 use crate::settings::{self, Environment, Settings};
@@ -123,14 +122,7 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
     let set = wiring::policy_set(settings)?;
     set.warm();
     let authority = Arc::new(Authority::new(set));
-    if let Some((file, _)) = &settings.policy_file {
-        watch::follow(file.clone(), &authority).map_err(|error| {
-            Fault::failure(
-                format!("no thread to follow the policy file: {error}"),
-                "check the system's limits",
-            )
-        })?;
-    }
+    wiring::follow(settings, &authority)?;
     let wrong = |what: String, way_out: &str| Fault::settings("CALLGATE_STORE", what, way_out);
     let store = configured::configured(settings)
         .map_err(|error| wrong(error.to_string(), "correct the address of the database"))?

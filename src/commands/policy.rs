@@ -6,6 +6,7 @@ use crate::policy::authority::PolicySet;
 use crate::policy::builder::PolicySetBuilder;
 use crate::policy::model::{Action, Phase, Policy};
 use crate::policy::posture::Class;
+use crate::policy::rego::{File, RegoPath, RegoSet};
 use crate::policy::rules::watch::Watched;
 use crate::policy::rules::{PolicyFile, Rule};
 use crate::settings::{self, Settings};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What `callgate policy` is told.
@@ -34,15 +36,18 @@ pub enum PolicyCommand {
         /// Its id
         id: String,
     },
-    /// Check a policy file: exit code 0 when it is right, 2 when it is not
+    /// Check a policy file, or Rego rules: exit code 0 when they are right, 2 when they are not
     Lint {
-        /// The file
+        /// The policy file, or a .rego file or folder of such
         file: PathBuf,
     },
     /// Run the tests of a policy file: exit code 0 when all hold, 1 when one does not, 2 when the file is wrong
     Test {
         /// The file
         file: PathBuf,
+        /// Rego rules to ask first, in the place of those that are set: a .rego file or folder of such
+        #[arg(long, value_name = "PATH")]
+        rego: Option<PathBuf>,
     },
 }
 
@@ -78,6 +83,10 @@ fn decide(command: &PolicyCommand, out: &mut dyn Write) -> Result<bool, Vec<Faul
             })?;
             written(pretty(&shown, out).map(|()| true))
         }
+        PolicyCommand::Lint { file } if is_rego(file) => {
+            let set = read_rego(file)?;
+            written(show_rego(&set, out).map(|()| true))
+        }
         PolicyCommand::Lint { file } => {
             let (rules, overrides, tests) = {
                 let file = read(file)?;
@@ -86,7 +95,7 @@ fn decide(command: &PolicyCommand, out: &mut dyn Write) -> Result<bool, Vec<Faul
             let line = format!("{}: {rules} rules, {overrides} overrides, {tests} tests", file.display());
             written(writeln!(out, "{line}").map(|()| true))
         }
-        PolicyCommand::Test { file } => test(file, out),
+        PolicyCommand::Test { file, rego } => test(file, rego.as_deref(), out),
     }
 }
 
@@ -108,7 +117,25 @@ fn read(file: &Path) -> Result<PolicyFile, Vec<Fault>> {
     Watched { path: file.to_owned(), home }.read()
 }
 
-fn test(path: &Path, out: &mut dyn Write) -> Result<bool, Vec<Fault>> {
+fn is_rego(path: &Path) -> bool {
+    path.is_dir() || path.extension().is_some_and(|ending| ending == "rego")
+}
+
+fn read_rego(path: &Path) -> Result<RegoSet, Vec<Fault>> {
+    RegoPath { path: path.to_owned() }.load()
+}
+
+/// Which file is written in which syntax, what is asked, and what is worth telling.
+fn show_rego(set: &RegoSet, out: &mut dyn Write) -> io::Result<()> {
+    for file in set.files() {
+        writeln!(out, "{}: {}", file.name, file.syntax.word())?;
+    }
+    let entries: Vec<&str> = set.entries().collect();
+    writeln!(out, "{} rules; asked for {}", set.rules(), entries.join(", "))?;
+    set.notes().iter().try_for_each(|note| writeln!(out, "note: {note}"))
+}
+
+fn test(path: &Path, rego: Option<&Path>, out: &mut dyn Write) -> Result<bool, Vec<Fault>> {
     let file = read(path)?;
     // The file under test stands in the place of the one that is set; posture and profile are the settings'.
     let (settings, set) = settings_and_set()?;
@@ -116,6 +143,9 @@ fn test(path: &Path, out: &mut dyn Write) -> Result<bool, Vec<Fault>> {
         |error: &dyn ToString| vec![Fault::failure(error.to_string(), "report this build as broken")];
     let mut parts: PolicySetBuilder = set.parts().clone();
     parts.set_file(file.rules.clone(), file.overrides.clone());
+    if let Some(rego) = rego {
+        parts.set_rego(Some(Arc::new(read_rego(rego)?)));
+    }
     let set = parts.build().map_err(|error| broken(&error))?;
     let mut failed = 0;
     let mut lines = Vec::new();
@@ -148,9 +178,24 @@ fn word(value: impl serde::Serialize) -> String {
 }
 
 fn rows(set: &PolicySet) -> Vec<Row> {
-    let mut rows: Vec<Row> = set.rules().rules().iter().map(row_of_rule).collect();
+    let mut rows: Vec<Row> = set.parts().rego().iter().flat_map(|rego| rows_of_rego(rego)).collect();
+    rows.extend(set.rules().rules().iter().map(row_of_rule));
     rows.extend(set.engine().policies().map(|policy| row_of_policy(set, policy)));
     rows
+}
+
+/// One row for each package: what its rules say is only known of a call.
+fn rows_of_rego(rego: &RegoSet) -> Vec<Row> {
+    let row = |package: &str| Row {
+        id: format!("rego:{package}"),
+        name: "Rego rules, asked before all others".into(),
+        severity: "high".into(),
+        category: "rego".into(),
+        phase: word(Phase::Request),
+        action: "decides".into(),
+        source: "rego",
+    };
+    rego.packages().map(row).collect()
 }
 
 fn row_of_rule(rule: &Rule) -> Row {
@@ -241,6 +286,14 @@ fn list(rows: Vec<Row>, as_json: bool, out: &mut dyn Write) -> io::Result<bool> 
 }
 
 fn show(set: &PolicySet, id: &str) -> Option<Value> {
+    if let Some(rego) = set.parts().rego()
+        && let Some(package) = id.strip_prefix("rego:").filter(|id| rego.packages().any(|own| own == *id))
+    {
+        let file = |file: &File| json!({"file": file.name, "syntax": file.syntax.word()});
+        return Some(json!({"policy_id": id, "package": package, "category": "rego", "phase": "request",
+            "source": "rego", "rules": rego.rules(), "asked": rego.entries().collect::<Vec<_>>(),
+            "files": rego.files().iter().map(file).collect::<Vec<_>>(), "notes": rego.notes()}));
+    }
     if let Some(rule) = set.rules().rules().iter().find(|rule| rule.id == id) {
         let written = set.rules().written(id);
         return Some(json!({"policy_id": rule.id, "name": rule.name, "description": rule.description,

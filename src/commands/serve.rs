@@ -85,6 +85,7 @@ pub(super) fn decides(settings: &Settings) -> String {
     match settings.pdp {
         Pdp::Embedded => "embedded".into(),
         Pdp::Axonflow => format!("axonflow, {}", settings.platform.endpoint),
+        Pdp::Aaf => format!("aaf, {}, agent {}", settings.aaf.url, settings.aaf.agent_id),
     }
 }
 

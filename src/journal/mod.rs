@@ -354,4 +354,6 @@ impl Complaints {
 }
 
 #[cfg(test)]
+mod power_cut;
+#[cfg(test)]
 mod tests;

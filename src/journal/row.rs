@@ -15,10 +15,10 @@ use std::io::Write;
 /// Appends one row without its line feed.
 ///
 /// Behind the contract's fields stand our own: `outcome`, which says what became of the call where `verdict` only
-/// says what was decided; `would`, what monitor mode let pass; `approval_id` where a person was asked; `redactions`, how
-/// many values of each type were masked, and `redacted_fields`, at which JSON paths; `scoped`, how many of each type a
-/// setting spared; `response_policies`, who spoke about the answer; `parameters_hmac`, which nobody without our key can
-/// guess arguments with; and `call_id`, which no two calls share.
+/// says what was decided; `would`, what monitor mode let pass; `tier`, which tier of the policies decided; `approval_id`
+/// where a person was asked; `redactions`, how many values of each type were masked, and `redacted_fields`, at which JSON
+/// paths; `scoped`, how many of each type a setting spared; `response_policies`, who spoke about the answer;
+/// `parameters_hmac`, which nobody without our key can guess arguments with; and `call_id`, which no two calls share.
 pub(super) fn push(out: &mut Vec<u8>, author: &Author<'_>, ending: &Ending) {
     let Author { options, run, digests } = author;
     let call = &ending.call;
@@ -48,6 +48,9 @@ pub(super) fn push(out: &mut Vec<u8>, author: &Author<'_>, ending: &Ending) {
     row.text("outcome", outcome(ending.outcome));
     if let Some(would) = ending.findings.would(decision) {
         row.text("would", would.word());
+    }
+    if let Some(decision) = decision.filter(|decision| !decision.tier.is_empty()) {
+        row.text("tier", decision.tier);
     }
     if let Some(decision) = decision.filter(|decision| !decision.approval_id.is_empty()) {
         row.text("approval_id", &decision.approval_id);

@@ -60,7 +60,13 @@ impl<D> Recorded<D> {
         let (backend, tool) = (call.backend.clone(), call.tool.clone());
         let (tenant_id, client_id) = (self.tenant.clone(), self.agent.clone());
         let set = self.authority.current();
-        let context = if self.monitor { json!({"monitor": true}) } else { json!({}) };
+        let mut context = json!({});
+        if self.monitor {
+            context["monitor"] = true.into();
+        }
+        if !decision.tier.is_empty() {
+            context["tier"] = decision.tier.into();
+        }
         let (decision_id, trace_id) = (decision.decision_id.clone(), decision.trace_id.clone());
         let (reasons, matched) = (decision.reasons.clone(), decision.matched.clone());
         self.log.record(move || DecisionRow {

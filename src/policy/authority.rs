@@ -5,6 +5,7 @@
 //! meanwhile.
 
 use super::builder::{Core, PolicySetBuilder};
+use super::cascade::CascadeTier;
 use super::catalogue::CatalogueError;
 use super::model::{Action, Phase, Severity};
 use super::posture::{Override, Posture};
@@ -61,6 +62,8 @@ pub struct Judgement {
     /// The content with personal data masked, where there was any; as it came where a rule asks for masking and there
     /// was nothing to mask.
     pub masked: Option<Vec<u8>>,
+    /// Which tier of the cascade decided; `None` when nobody spoke.
+    pub tier: Option<CascadeTier>,
 }
 
 /// A policy or a rule that spoke.
@@ -209,7 +212,8 @@ impl PolicySet {
         self.version();
     }
 
-    /// Judges one question. Rules with a rate count it.
+    /// Judges one question: first the Rego rules, then, where those abstain, everything else. Rules with a rate count
+    /// it if they are asked.
     ///
     /// # Errors
     /// Why the content cannot be judged; then it must not pass.
@@ -217,6 +221,29 @@ impl PolicySet {
         if let Some(reason) = &self.shut {
             return Err(reason.clone());
         }
+        match self.judge_by_rego(question)? {
+            Some(judgement) => Ok(judgement),
+            None => self.judge_without_rego(question),
+        }
+    }
+
+    /// As [`PolicySet::judge`], for content of a call that was decided already and is looked at again for what must be
+    /// masked: what the Rego rules block stays blocked if the tool is named, and nothing else of them counts.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn judge_decided(&self, question: &Question<'_>) -> Result<Judgement, String> {
+        if let Some(reason) = &self.shut {
+            return Err(reason.clone());
+        }
+        let by_rego = if question.tool.is_empty() { None } else { self.judge_by_rego(question)? };
+        match by_rego.filter(|judgement| judgement.action == Some(Action::Block)) {
+            Some(judgement) => Ok(judgement),
+            None => self.judge_without_rego(question),
+        }
+    }
+
+    fn judge_without_rego(&self, question: &Question<'_>) -> Result<Judgement, String> {
         let mut texts = Texts::default();
         let (masked, counts) = match question.content {
             Content::Json(json) if is_blank(json) => (None, BTreeMap::new()),
@@ -233,6 +260,31 @@ impl PolicySet {
             }
         };
         Ok(self.say(question, &texts, &counts, masked))
+    }
+
+    /// What the Rego rules say of a call; `None` when there are none, or they abstain.
+    fn judge_by_rego(&self, question: &Question<'_>) -> Result<Option<Judgement>, String> {
+        let Some(rego) = self.parts.rego().filter(|_| question.phase == Phase::Request) else {
+            return Ok(None);
+        };
+        let Some(matched) = rego.judge(question)? else { return Ok(None) };
+        let action = matched.first().map(|found| found.action);
+        // Nothing of it is sent, but a person who decides is shown it.
+        let masked = match question.content {
+            _ if action == Some(Action::Block) => None,
+            Content::Json(json) if is_blank(json) => None,
+            Content::Json(json) => self.core.redactor.scan(json).map_err(|fault| fault.to_string())?.json,
+            Content::Text(text) => self.core.redactor.scan_text(text).text.map(String::into_bytes),
+        };
+        let evaluated = rego.rules();
+        Ok(Some(Judgement { action, matched, evaluated, masked, tier: Some(CascadeTier::Rego) }))
+    }
+
+    /// The tier of a policy or rule that is no Rego rule.
+    fn tier_of(&self, policy_id: &str) -> CascadeTier {
+        let is_rule = || self.rules().rules().iter().any(|rule| rule.id == policy_id);
+        let is_stored = || self.parts.stored().iter().any(|policy| policy.policy_id == policy_id);
+        if is_stored() || is_rule() { CascadeTier::Stored } else { CascadeTier::Heuristics }
     }
 
     /// Judges an answer that was masked and checked to be JSON already: personal data is not looked for again.
@@ -297,12 +349,13 @@ impl PolicySet {
                 Content::Text(text) => text.as_bytes().to_vec(),
             });
         }
-        let matched = matched.into_iter().map(|(_, found)| found).collect();
-        Judgement { action, matched, evaluated: self.evaluated, masked }
+        let matched: Vec<Matched> = matched.into_iter().map(|(_, found)| found).collect();
+        let tier = matched.first().map(|found| self.tier_of(&found.policy_id));
+        Judgement { action, matched, evaluated: self.evaluated, masked, tier }
     }
 }
 
-fn is_blank(json: &[u8]) -> bool {
+pub(super) fn is_blank(json: &[u8]) -> bool {
     matches!(json.trim_ascii(), b"" | b"null")
 }
 

@@ -4,6 +4,7 @@ use super::authority::PolicySet;
 use super::catalogue::{self, CatalogueError};
 use super::model::Policy;
 use super::posture::{Override, Posture};
+use super::rego::RegoSet;
 use super::rules::RuleSet;
 use super::{Engine, compile};
 use crate::redact::{CardMatch, Options, Redactor};
@@ -29,10 +30,11 @@ pub(super) struct Core {
 }
 
 /// The parts of a [`PolicySet`]. Begins with the shipped catalogue; the layers are the policy file, then the database:
-/// where both override a policy, the database wins.
+/// where both override a policy, the database wins. Rego rules stand before all of them.
 #[derive(Clone)]
 pub struct PolicySetBuilder {
     posture: Posture,
+    rego: Option<Arc<RegoSet>>,
     rules: Arc<RuleSet>,
     stored: Vec<Policy>,
     file_overrides: Vec<ScopedOverride>,
@@ -48,12 +50,24 @@ impl PolicySetBuilder {
         Self {
             effective: posture.clone(),
             posture,
+            rego: None,
             rules: Arc::default(),
             stored: Vec::new(),
             file_overrides: Vec::new(),
             stored_overrides: Vec::new(),
             core: None,
         }
+    }
+
+    /// Puts these Rego rules in the place of the earlier ones.
+    pub fn set_rego(&mut self, rego: Option<Arc<RegoSet>>) -> &mut Self {
+        self.rego = rego;
+        self
+    }
+
+    /// The Rego rules, where there are some.
+    pub fn rego(&self) -> Option<&Arc<RegoSet>> {
+        self.rego.as_ref()
     }
 
     /// Puts the policy file's rules and overrides in the place of the earlier ones. Rules that stay the same go on
@@ -164,6 +178,7 @@ impl PolicySetBuilder {
         let for_tools: Vec<_> = self.overrides().filter(|over| over.tool.is_some()).collect();
         part(&format!("{for_tools:?}"));
         part(self.rules.source());
+        part(self.rego.as_ref().map_or("", |rego| rego.digest()));
         let digest = hash.finalize();
         digest.iter().fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

@@ -11,6 +11,7 @@
 pub(crate) mod answer;
 pub mod authority;
 pub mod builder;
+pub mod cascade;
 pub mod catalogue;
 mod compile;
 mod confirm;
@@ -20,6 +21,7 @@ pub mod model;
 pub mod posture;
 #[cfg(test)]
 mod quality;
+pub mod rego;
 pub mod rules;
 mod sentences;
 pub mod signal;

@@ -98,6 +98,7 @@ async fn checked_input(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<(S
         tool: tool.clone(),
         agent: String::new(),
         hints: callgate_actors::call::Hints::default(),
+        decided: fulfils,
     };
     let judged = app.judge(asked).await?;
     let client = request.client_id.filter(|id| !id.is_empty()).unwrap_or_else(|| auth::client(headers));
@@ -207,6 +208,7 @@ pub(super) async fn output(state: Shared, headers: HeaderMap, Raw(body): Raw) ->
         tool: tool.clone(),
         agent: String::new(),
         hints: callgate_actors::call::Hints::default(),
+        decided: false,
     };
     let judged = app.judge(asked).await?;
     let masked = judged.masked();

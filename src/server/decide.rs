@@ -84,6 +84,7 @@ pub(super) async fn decide(
         tool: place.tool.clone(),
         agent: context::text(request.context.as_ref(), "x-ai-agent"),
         hints: callgate_actors::call::Hints::default(),
+        decided: false,
     };
     let judged = app.judge(asked).await?;
     let client = auth::client(&headers);
@@ -119,12 +120,13 @@ fn answer(
     (id, trace, now): (&str, &str, Timestamp),
 ) -> Value {
     let expires = now + jiff::SignedDuration::try_from(DECISION_LIFE).unwrap_or_default();
-    let identities: Vec<Value> = judged
+    let mut identities: Vec<Value> = judged
         .judgement
         .matched
         .iter()
         .map(|matched| json!({"id": matched.policy_id, "name": matched.policy_name}))
         .collect();
+    identities.dedup();
     let mut answer = json!({
         "verdict": outcome.verdict,
         "decision_id": id,
@@ -138,6 +140,9 @@ fn answer(
     if let Value::Object(members) = &mut answer {
         if !outcome.reasons.is_empty() {
             members.insert("reasons".into(), outcome.reasons.into());
+        }
+        if !judged.tier().is_empty() {
+            members.insert("tier".into(), judged.tier().into());
         }
         if !identities.is_empty() {
             members.insert("policy_identities".into(), identities.into());

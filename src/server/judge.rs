@@ -6,7 +6,9 @@ use super::reply::Refusal;
 use super::state::App;
 use crate::pdp::embedded::RULE_SET;
 use crate::policy::authority::{Content, Judgement, Matched, PolicySet, Question};
+use crate::policy::cascade::CascadeTier;
 use crate::policy::model::{Action, Phase, Severity};
+use crate::policy::rego::MAX_REASONS;
 use callgate_actors::call::Hints;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +23,8 @@ pub(super) struct Asked {
     pub(super) tool: String,
     pub(super) agent: String,
     pub(super) hints: Hints,
+    /// The call that the content belongs to was decided already: [`PolicySet::judge_decided`].
+    pub(super) decided: bool,
 }
 
 /// The content of a question.
@@ -88,14 +92,18 @@ fn judge(set: &Arc<PolicySet>, asked: &Asked) -> Result<Judgement, String> {
         hints: asked.hints,
         at: SystemTime::now(),
     };
+    let ask = |question: &Question<'_>| match asked.decided {
+        true => set.judge_decided(question),
+        false => set.judge(question),
+    };
     match &asked.content {
-        Text::Object(json) => set.judge(&question(Content::Json(json.as_bytes()))),
-        Text::Plain(text) => set.judge(&question(Content::Text(text))),
+        Text::Object(json) => ask(&question(Content::Json(json.as_bytes()))),
+        Text::Plain(text) => ask(&question(Content::Text(text))),
         Text::Query(query) => match Query::read(query) {
-            Query::Text(text) => set.judge(&question(Content::Text(text))),
+            Query::Text(text) => ask(&question(Content::Text(text))),
             // The arguments as the tool will see them, which is what a gate of ours would judge by itself. The marks of
             // the JSON text around them would be read as quotes and comments.
-            Query::Call { arguments, .. } => set.judge(&question(Content::Json(arguments.as_bytes()))),
+            Query::Call { arguments, .. } => ask(&question(Content::Json(arguments.as_bytes()))),
         },
     }
 }
@@ -110,14 +118,19 @@ fn unreadable(why: &str) -> Judgement {
         action: Action::Block,
         message: Some(format!("the content cannot be decided on: {why}")),
     };
-    Judgement { action: Some(Action::Block), matched: vec![matched], evaluated: 0, masked: None }
+    Judgement { action: Some(Action::Block), matched: vec![matched], ..Judgement::default() }
 }
 
 impl Judged {
     /// Blocked before any policy was asked.
     pub(super) fn blocked(by: Matched) -> Self {
-        let judgement =
-            Judgement { action: Some(Action::Block), matched: vec![by], evaluated: 1, masked: None };
+        let judgement = Judgement {
+            action: Some(Action::Block),
+            matched: vec![by],
+            evaluated: 1,
+            masked: None,
+            tier: None,
+        };
         Self { judgement, took: Duration::ZERO }
     }
 
@@ -141,7 +154,13 @@ impl Judged {
     /// The reasons, the strongest first; what is only noted gives none.
     pub(super) fn reasons(&self) -> Vec<String> {
         let told = self.judgement.matched.iter().filter(|matched| matched.action != Action::Log);
-        told.take(REASONS).map(Matched::reason).collect()
+        let most = if self.tier() == CascadeTier::Rego.word() { MAX_REASONS } else { REASONS };
+        told.take(most).map(Matched::reason).collect()
+    }
+
+    /// Which tier decided; empty when nobody spoke.
+    pub(super) fn tier(&self) -> &'static str {
+        self.judgement.tier.map_or("", CascadeTier::word)
     }
 
     /// The ids of those who spoke; the rule set's own when nobody did.
@@ -149,7 +168,11 @@ impl Judged {
         if self.judgement.matched.is_empty() {
             return vec![RULE_SET.to_owned()];
         }
-        self.judgement.matched.iter().take(NAMED).map(|matched| matched.policy_id.clone()).collect()
+        let mut ids: Vec<String> =
+            self.judgement.matched.iter().map(|found| found.policy_id.clone()).collect();
+        ids.dedup();
+        ids.truncate(NAMED);
+        ids
     }
 
     /// How bad the worst of them is.
@@ -245,6 +268,7 @@ mod tests {
             matched,
             evaluated: 3,
             masked: Some(b"masked".to_vec()),
+            tier: None,
         };
         Judged { judgement, took: Duration::ZERO }
     }

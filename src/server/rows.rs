@@ -42,6 +42,12 @@ impl Row<'_> {
                 redactions.insert("personal_data".to_owned(), Value::from(1));
             }
         }
+        let mut context = self.context;
+        if let Value::Object(members) = &mut context
+            && !judged.tier().is_empty()
+        {
+            members.insert("tier".to_owned(), judged.tier().into());
+        }
         DecisionRow {
             decision_id: self.decision_id.to_owned(),
             trace_id: self.trace_id.to_owned(),
@@ -54,7 +60,7 @@ impl Row<'_> {
             reasons: self.reasons.to_vec(),
             matched: matched.collect(),
             policy_version: app.authority.current().version().to_owned(),
-            context: self.context,
+            context,
             redactions: Value::Object(redactions),
         }
     }

@@ -6,11 +6,9 @@ use super::table;
 /// Prefixes of callgate's own variables. No backend ever sees one of them.
 const FAMILIES: [&str; 3] = ["AXONFLOW_", "AAF_", "CALLGATE_"];
 
-/// Variables of other products that share a prefix (the AxonFlow contract, sections 6.2 and 6.3, and the Agent Action
-/// Firewall contract, section 8.3). A trailing `*` stands for any ending.
+/// Variables of other products that share a prefix (the AxonFlow contract, sections 6.2 and 6.3). A trailing `*` stands for
+/// any ending.
 const OF_OTHER_PRODUCTS: &[&str] = &[
-    "AAF_API_KEY",
-    "AAF_API_URL",
     "AXONFLOW_AGENT_IMAGE",
     "AXONFLOW_AGENT_URL",
     "AXONFLOW_AUDIT_SIGNING_KEY",
@@ -49,9 +47,10 @@ const OF_OTHER_PRODUCTS: &[&str] = &[
     "AXONFLOW_UPGRADE_URL",
 ];
 
-/// Settings that AxonFlow names without a prefix, and so do we.
+/// Settings that AxonFlow and the Agent Action Firewall name without a prefix of theirs, and so do we.
 #[cfg(test)]
-pub(super) const WITHOUT_FAMILY: [&str; 6] = [
+pub(super) const WITHOUT_FAMILY: [&str; 7] = [
+    "MCP_PROXY_REQUEST_TIMEOUT_MS",
     "PII_ACTION",
     "SQLI_ACTION",
     "SENSITIVE_DATA_ACTION",

@@ -4,13 +4,15 @@ use super::machine::Places;
 use super::reader::{self, Reader, Wrong};
 use super::table::{self, Setting};
 use super::{
-    BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Pdp, Platform,
+    Aaf, BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Pdp, Platform,
     RedactEngine, RedactResponses, Settings, StoreKind, StoreSettings, backends, duration, families, tools,
     url, values,
 };
 use crate::fault::{Fault, quoted};
 use crate::journal::Sync;
+use crate::pdp::aaf::ParamsMember;
 use crate::policy::posture::{Class, Posture, Profile};
+use crate::policy::rego::{RegoPath, RegoSet};
 use crate::policy::rules::watch::Watched;
 use crate::policy::rules::{self, PolicyFile};
 use crate::redact::style::{Styles, UnknownStyle};
@@ -19,6 +21,7 @@ use crate::store::PostgresStore;
 use callgate_actors::limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest tool name that hosts take (`^[a-zA-Z0-9_-]{1,64}$`), less the prefix that they put before it.
@@ -32,6 +35,11 @@ const BACKEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Hosts cancel a call after 60 s: callgate answers before that.
 /// With 30 s for the backend it makes the 55 s of a call.
 const APPROVAL_HOLD: Duration = Duration::from_secs(25);
+/// What the proxy of the Agent Action Firewall waits (the Agent Action Firewall contract, section 8.3); the call's budget
+/// ends it earlier where the backend needs its time.
+const AAF_APPROVAL_HOLD: Duration = Duration::from_secs(30);
+const APPROVAL_POLL: Duration = Duration::from_secs(2);
+const AAF_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A person who was at lunch can still decide.
 const APPROVAL_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const CALL_BUDGET: Duration = Duration::from_secs(55);
@@ -70,16 +78,19 @@ impl<'a> Loading<'a> {
     pub(super) fn scalars(&mut self, machine: &Machine) -> Settings {
         let pdp = self.pdp();
         let platform = self.platform(pdp);
+        let aaf = self.aaf(pdp);
         let identity = self.identity(machine);
         let state_dir = self.state_dir();
         let audit_log = self.audit_log(&state_dir);
         let store = self.store();
         let policy_file = self.policy_file(pdp);
         let tools = tools::read(&mut self.reader);
+        let rego = self.rego(pdp);
         let reader = &mut self.reader;
         Settings {
             pdp,
             platform,
+            aaf,
             identity,
             fail_mode: fail_mode(reader),
             redact_responses: reader.parsed(&table::REDACT_RESPONSES, RedactResponses::Always, |text| {
@@ -103,10 +114,16 @@ impl<'a> Loading<'a> {
             posture: posture(reader),
             store,
             policy_file,
+            rego,
             decide_timeout: reader.parsed(&table::DECIDE_TIMEOUT, DECIDE_TIMEOUT, duration::parse),
             backend_timeout: reader.parsed(&table::BACKEND_TIMEOUT, BACKEND_TIMEOUT, duration::parse),
             call_budget: reader.parsed(&table::CALL_BUDGET, CALL_BUDGET, duration::parse),
-            approval_hold: reader.parsed(&table::APPROVAL_HOLD, APPROVAL_HOLD, duration::parse_or_none),
+            approval_hold: reader.parsed(
+                &table::APPROVAL_HOLD,
+                if pdp == Pdp::Aaf { AAF_APPROVAL_HOLD } else { APPROVAL_HOLD },
+                duration::parse_or_none,
+            ),
+            approval_poll: reader.parsed(&table::APPROVAL_POLL, APPROVAL_POLL, duration::parse),
             approval_lifetime: reader.parsed(&table::APPROVAL_LIFETIME, APPROVAL_LIFETIME, duration::parse),
             approval_asks_client: reader
                 .parsed(&table::APPROVAL_ASK_CLIENT, true, |text| values::one_of(values::ON_OFF, text)),
@@ -162,28 +179,105 @@ impl<'a> Loading<'a> {
 
     fn pdp(&mut self) -> Pdp {
         let has_endpoint = self.reader.text(&table::ENDPOINT).is_some();
+        let key = [&table::AAF_API_KEY, &table::AAF_API_KEY_FILE]
+            .into_iter()
+            .find(|setting| self.reader.text(setting).is_some());
         let asked = self.reader.parsed(&table::PDP, None, |text| values::one_of(values::PDP, text));
-        let pdp = asked.unwrap_or(if has_endpoint { Pdp::Axonflow } else { Pdp::Embedded });
-        if pdp == Pdp::Embedded && has_endpoint {
-            self.reader.note("AXONFLOW_ENDPOINT: not asked, because CALLGATE_PDP is embedded".into());
-        }
-        if asked.is_none() && !has_endpoint {
-            let credentials = [
-                &table::CLIENT_SECRET,
-                &table::CLIENT_SECRET_FILE,
-                &table::USER_TOKEN,
-                &table::USER_TOKEN_FILE,
-            ];
-            for setting in credentials {
-                if self.reader.text(setting).is_some() {
-                    self.reader.note(format!(
-                        "{}: not used, because callgate decides by itself; set AXONFLOW_ENDPOINT to ask AxonFlow",
-                        setting.name
-                    ));
-                }
+        let pdp = asked.unwrap_or(match (has_endpoint, key) {
+            (true, _) => Pdp::Axonflow,
+            (false, Some(_)) => Pdp::Aaf,
+            (false, None) => Pdp::Embedded,
+        });
+        match key {
+            Some(key) if asked.is_none() && has_endpoint => {
+                let what =
+                    format!("{} and AXONFLOW_ENDPOINT are both set, and one of the two can decide", key.name);
+                let hint = "set it to axonflow or aaf, or unset one of them";
+                self.reader.wrong(&table::PDP, Wrong::new(what, hint));
             }
+            Some(key) if pdp != Pdp::Aaf => {
+                self.reader.note(format!("{}: not used, because CALLGATE_PDP is {pdp}", key.name));
+            }
+            _ => {}
+        }
+        if pdp != Pdp::Axonflow && has_endpoint {
+            self.reader.note(format!("AXONFLOW_ENDPOINT: not asked, because CALLGATE_PDP is {pdp}"));
+        }
+        if pdp == Pdp::Embedded && asked.is_none() {
+            self.note_unused_credentials();
         }
         pdp
+    }
+
+    fn note_unused_credentials(&mut self) {
+        let credentials =
+            [&table::CLIENT_SECRET, &table::CLIENT_SECRET_FILE, &table::USER_TOKEN, &table::USER_TOKEN_FILE];
+        for setting in credentials {
+            if self.reader.text(setting).is_some() {
+                self.reader.note(format!(
+                    "{}: not used, because callgate decides by itself; set AXONFLOW_ENDPOINT to ask AxonFlow",
+                    setting.name
+                ));
+            }
+        }
+    }
+
+    /// How the Agent Action Firewall is reached. Its key goes with every request, so an open way is refused.
+    fn aaf(&mut self, pdp: Pdp) -> Aaf {
+        let url =
+            self.reader.text(&table::AAF_API_URL).unwrap_or(table::AAF_API_URL.default).trim_end_matches('/');
+        let shown = quoted(url::without_secrets(url));
+        let wrong = match url::check(url) {
+            Ok(_) if url.contains('?') => {
+                Some(Wrong::new(format!("{shown} has a query"), "remove the ? and what follows"))
+            }
+            Ok(reach) if pdp == Pdp::Aaf && reach.is_open() => {
+                let what = format!("{shown} is not encrypted, and the key would go over it");
+                Some(Wrong::new(what, "write an address that begins with https://"))
+            }
+            Ok(_) => None,
+            Err(wrong) => Some(wrong),
+        };
+        if let Some(wrong) = wrong {
+            self.reader.wrong(&table::AAF_API_URL, wrong);
+        }
+        let faults = self.reader.faults();
+        let api_key = self.secret(&table::AAF_API_KEY, &table::AAF_API_KEY_FILE);
+        match &api_key {
+            // What is wrong with it was told.
+            None if self.reader.faults() > faults => {}
+            None if pdp == Pdp::Aaf => {
+                let hint = "set it to the agent's key, or AAF_API_KEY_FILE to a file that holds it";
+                let wrong = Wrong::new("the Agent Action Firewall answers nobody without a key", hint);
+                self.reader.wrong(&table::AAF_API_KEY, wrong);
+            }
+            Some(key) if pdp == Pdp::Aaf => {
+                if let Err(wrong) = values::header_secret(key) {
+                    self.reader.wrong(&table::AAF_API_KEY, wrong);
+                }
+            }
+            _ => {}
+        }
+        let reader = &mut self.reader;
+        let mut text = |setting: &'static Setting, check: fn(&str) -> Result<(), Wrong>| {
+            reader.checked(setting, check).unwrap_or_else(|| setting.default.to_owned())
+        };
+        let agent_id = text(&table::AAF_AGENT_ID, values::header_text);
+        let operation = text(&table::AAF_OPERATION, values::operation);
+        Aaf {
+            url: url.to_owned(),
+            api_key,
+            agent_id,
+            operation,
+            params: reader.parsed(&table::AAF_PARAMS, ParamsMember::Params, |text| {
+                values::one_of(values::AAF_PARAMS, text)
+            }),
+            request_timeout: reader.parsed(
+                &table::AAF_REQUEST_TIMEOUT,
+                AAF_REQUEST_TIMEOUT,
+                values::milliseconds,
+            ),
+        }
     }
 
     fn platform(&mut self, pdp: Pdp) -> Platform {
@@ -274,7 +368,8 @@ impl<'a> Loading<'a> {
     fn policy_file(&mut self, pdp: Pdp) -> Option<(Watched, PolicyFile)> {
         let name = self.reader.text(&table::POLICY_FILE)?;
         if pdp != Pdp::Embedded {
-            let what = "its rules are not asked while AxonFlow decides";
+            let who = if pdp == Pdp::Aaf { "the Agent Action Firewall" } else { "AxonFlow" };
+            let what = format!("its rules are not asked while {who} decides");
             let hint = "unset it, or set CALLGATE_PDP to embedded";
             self.reader.wrong(&table::POLICY_FILE, Wrong::new(what, hint));
             return None;
@@ -292,6 +387,36 @@ impl<'a> Loading<'a> {
                 let path = self.places.path(name).ok()?;
                 let path = std::path::absolute(&path).unwrap_or(path);
                 Some((Watched { path, home }, file))
+            }
+            Err(faults) => {
+                self.reader.extend(faults, Vec::new());
+                None
+            }
+        }
+    }
+
+    /// The Rego rules, which hold for the policies inside callgate only.
+    fn rego(&mut self, pdp: Pdp) -> Option<(RegoPath, Arc<RegoSet>)> {
+        let name = self.reader.text(&table::REGO)?;
+        if pdp != Pdp::Embedded {
+            let what = "its rules are not asked while a remote service decides";
+            let hint = "unset it, or set CALLGATE_PDP to embedded";
+            self.reader.wrong(&table::REGO, Wrong::new(what, hint));
+            return None;
+        }
+        let path = match self.places.path(name) {
+            Ok(path) => RegoPath { path: std::path::absolute(&path).unwrap_or(path) },
+            Err(wrong) => {
+                self.reader.wrong(&table::REGO, wrong);
+                return None;
+            }
+        };
+        match path.load() {
+            Ok(set) => {
+                for note in set.notes() {
+                    self.reader.note(format!("CALLGATE_REGO: {note}"));
+                }
+                Some((path, Arc::new(set)))
             }
             Err(faults) => {
                 self.reader.extend(faults, Vec::new());

@@ -49,6 +49,11 @@ impl<'a> Reader<'a> {
         self.faults.push(Fault::settings(setting.name, wrong.what, wrong.hint));
     }
 
+    /// How many faults there are so far.
+    pub(super) fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
     /// Keeps faults of another reader.
     pub(super) fn extend(&mut self, faults: Vec<Fault>, notes: Vec<String>) {
         self.faults.extend(faults);

@@ -36,8 +36,8 @@ settings! {
         "JSON file that lists the backends; wins over `AXONFLOW_BACKENDS`";
     BACKENDS = "AXONFLOW_BACKENDS", "JSON", "",
         "the same text inline; one of the two is needed";
-    PDP = "CALLGATE_PDP", "auto, embedded, axonflow", "auto",
-        "who decides; `auto` asks AxonFlow when `AXONFLOW_ENDPOINT` is set and decides by itself otherwise";
+    PDP = "CALLGATE_PDP", "auto, embedded, axonflow, aaf", "auto",
+        "who decides; `auto` asks AxonFlow when `AXONFLOW_ENDPOINT` is set, the Agent Action Firewall when `AAF_API_KEY` is set, and decides by itself otherwise";
     ENDPOINT = "AXONFLOW_ENDPOINT", "http or https address", "http://localhost:8080",
         "the AxonFlow platform; the default holds for `CALLGATE_PDP=axonflow`";
     CLIENT_ID = "AXONFLOW_CLIENT_ID", "text", "claude-desktop-proxy",
@@ -64,6 +64,20 @@ settings! {
         "id of this session; new for every process unless set";
     PEP_AUDIENCE = "AXONFLOW_PEP_AUDIENCE", "1 to 128 of A-Z a-z 0-9 . _ : -", "",
         "audience of the enforcement-point handshake; unset sends none";
+    AAF_API_KEY = "AAF_API_KEY", "secret", "",
+        "key of the agent at the Agent Action Firewall (docs/aaf.md)";
+    AAF_API_KEY_FILE = "AAF_API_KEY_FILE", "path", "",
+        "file that holds that key; one newline at its end is not part of it";
+    AAF_API_URL = "AAF_API_URL", "https address, or http on this machine", "https://api.agentactionfirewall.com",
+        "API of the Agent Action Firewall";
+    AAF_AGENT_ID = "CALLGATE_AAF_AGENT_ID", "text", "mcp-proxy",
+        "id of the agent at the Agent Action Firewall; `AXONFLOW_AI_AGENT` is its name in policies and audit rows here";
+    AAF_OPERATION = "CALLGATE_AAF_OPERATION", "word", "call",
+        "`operation` of every action that is submitted to the Agent Action Firewall";
+    AAF_PARAMS = "CALLGATE_AAF_PARAMS", "params, parameters, both", "params",
+        "under which name the Agent Action Firewall is sent the arguments";
+    AAF_REQUEST_TIMEOUT = "MCP_PROXY_REQUEST_TIMEOUT_MS", "1 to 3600000", "5000",
+        "longest wait for one request to the Agent Action Firewall, in milliseconds; `AXONFLOW_DECIDE_TIMEOUT` bounds all attempts together";
     FAIL_MODE = "AXONFLOW_FAIL_MODE", "closed, open", "closed",
         "what happens to calls while the PDP is away; only `open` opens, a typo stays closed";
     FAIL_OPEN = "CALLGATE_FAIL_OPEN", "true, false", "false",
@@ -75,7 +89,9 @@ settings! {
     CALL_BUDGET = "CALLGATE_CALL_BUDGET", "duration", "55s",
         "longest time one call may take altogether; hosts give up after 60 s";
     APPROVAL_HOLD = "CALLGATE_APPROVAL_HOLD", "duration, or 0", "25s",
-        "how long a call that needs approval waits for a person before it is answered with its ticket; 0 answers at once";
+        "how long a call that needs approval waits for a person before it is answered with its ticket; 0 answers at once; 30s while the Agent Action Firewall decides, whose proxy calls it `approvalTimeoutMs`";
+    APPROVAL_POLL = "CALLGATE_APPROVAL_POLL", "duration", "2s",
+        "how often a remote decision service is asked how an approval stands";
     APPROVAL_LIFETIME = "CALLGATE_APPROVAL_LIFETIME", "duration", "1h",
         "how long a ticket can be decided, and its grant be used";
     APPROVAL_ASK_CLIENT = "CALLGATE_APPROVAL_ASK_CLIENT", "on, off", "on",
@@ -132,6 +148,8 @@ settings! {
         "whether every call is blocked while stored policies cannot be read; otherwise the last good ones hold";
     POLICY_FILE = "CALLGATE_POLICY_FILE", "path", "",
         "JSON file with rules of your own, overrides and tests (docs/policies.md); followed while callgate runs";
+    REGO = "CALLGATE_REGO", "path", "",
+        "file or folder of Rego rules, which are asked before all other policies (docs/rego.md); followed while callgate runs";
     AUDIT_LOG = "AXONFLOW_AUDIT_LOG", "path", "",
         "file of audit rows; a relative path is taken from the state directory; unset leaves the rows on stderr only";
     AUDIT_DIR = "CALLGATE_AUDIT_DIR", "path", "",

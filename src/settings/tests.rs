@@ -201,6 +201,71 @@ fn the_pdp_follows_the_endpoint_unless_it_is_named() {
 }
 
 #[test]
+fn a_key_of_the_agent_action_firewall_has_it_decide() {
+    let key = ("AAF_API_KEY", "hunter2");
+    let chosen = settings(&[key]);
+    assert_eq!((chosen.pdp, chosen.aaf.url.as_str()), (Pdp::Aaf, "https://api.agentactionfirewall.com"));
+    assert_eq!((chosen.aaf.agent_id.as_str(), chosen.aaf.operation.as_str()), ("mcp-proxy", "call"));
+    assert_eq!(chosen.identity.ai_agent, "claude-desktop");
+    assert_eq!(chosen.approval_hold, Duration::from_secs(30));
+    assert_eq!(settings(&[]).approval_hold, Duration::from_secs(25));
+    assert_eq!(chosen.aaf.request_timeout, Duration::from_secs(5));
+    assert!(!format!("{chosen:?}").contains("hunter2"));
+    assert_eq!(settings(&[("AAF_API_KEY_FILE", "/secret")]).pdp, Pdp::Aaf);
+    let endpoint = ("AXONFLOW_ENDPOINT", "https://axonflow.example.com");
+    assert!(told(&[key, endpoint]).contains("set it to axonflow or aaf, or unset one of them"));
+    let either = settings(&[key, endpoint, ("CALLGATE_PDP", "axonflow")]);
+    assert!(
+        either.pdp == Pdp::Axonflow && either.notes[0].contains("AAF_API_KEY: not used"),
+        "{:?}",
+        either.notes
+    );
+    let either = settings(&[key, endpoint, ("CALLGATE_PDP", "aaf")]);
+    assert!(either.pdp == Pdp::Aaf && either.notes[0].contains("not asked"), "{:?}", either.notes);
+    assert!(notes(&[key, ("CALLGATE_PDP", "embedded")]).contains("because CALLGATE_PDP is embedded"));
+}
+
+#[test]
+fn what_cannot_work_with_the_agent_action_firewall_is_refused() {
+    let key = ("AAF_API_KEY", "hunter2");
+    for (pairs, what) in [
+        (
+            &[("CALLGATE_PDP", "aaf")][..],
+            "settings: AAF_API_KEY: the Agent Action Firewall answers nobody without",
+        ),
+        (
+            &[("AAF_API_KEY", "hunter2\n")],
+            "settings: AAF_API_KEY: cannot stand in a header; write it without",
+        ),
+        (
+            &[key, ("AAF_API_URL", "http://aaf.example.com")],
+            "is not encrypted, and the key would go over it; write",
+        ),
+        (&[key, ("AAF_API_URL", "https://aaf.example.com/?a=b")], "has a query; remove the ?"),
+        (&[key, ("AAF_API_URL", "aaf.example.com")], "settings: AAF_API_URL: "),
+        (&[key, ("AAF_API_KEY_FILE", "/secret")], "the secret is set twice; unset one of"),
+        (&[key, ("MCP_PROXY_REQUEST_TIMEOUT_MS", "5s")], "is not a number of milliseconds; write a number"),
+        (&[key, ("CALLGATE_AAF_PARAMS", "args")], "set it to one of params, parameters, both"),
+        (&[key, ("CALLGATE_AAF_OPERATION", "a b")], "is not an operation; write"),
+        (&[key, ("CALLGATE_AAF_AGENT_ID", "a\r\nX-Evil: 1")], "printable ASCII"),
+        (&[key, ("CALLGATE_REDACT_ENGINE", "both")], "set CALLGATE_PDP to axonflow, or this to local"),
+        (
+            &[key, ("CALLGATE_POLICY_FILE", "/rules.json")],
+            "not asked while the Agent Action Firewall decides; unset",
+        ),
+    ] {
+        let told = told(pairs);
+        assert!(
+            told.contains(what) && !told.contains("hunter2") && told.lines().count() == 1,
+            "{pairs:?}: {told}"
+        );
+    }
+    for url in ["http://localhost:8080", "http://127.0.0.1:1/", "https://aaf.example.com/base/"] {
+        assert!(!settings(&[key, ("AAF_API_URL", url)]).aaf.url.ends_with('/'), "{url}");
+    }
+}
+
+#[test]
 fn remote_redaction_needs_the_platform() {
     for engine in ["remote", "both"] {
         assert!(

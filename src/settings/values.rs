@@ -3,8 +3,10 @@
 use super::reader::Wrong;
 use crate::fault::quoted;
 use crate::journal::Sync;
+use crate::pdp::aaf::ParamsMember;
 use crate::policy::model::Action;
 use crate::policy::posture::Profile;
+use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ pub enum Pdp {
     Embedded,
     /// An AxonFlow platform, asked over HTTP.
     Axonflow,
+    /// The API of the Agent Action Firewall, asked over HTTP.
+    Aaf,
 }
 
 /// Where stored policies and decisions are.
@@ -108,8 +112,23 @@ pub(super) const CODE_ACTION: &[(&str, Action)] = &[
     ("log", Action::Log),
 ];
 /// `None` is `auto`.
-pub(super) const PDP: &[(&str, Option<Pdp>)] =
-    &[("auto", None), ("embedded", Some(Pdp::Embedded)), ("axonflow", Some(Pdp::Axonflow))];
+pub(super) const PDP: &[(&str, Option<Pdp>)] = &[
+    ("auto", None),
+    ("embedded", Some(Pdp::Embedded)),
+    ("axonflow", Some(Pdp::Axonflow)),
+    ("aaf", Some(Pdp::Aaf)),
+];
+pub(super) const AAF_PARAMS: &[(&str, ParamsMember)] = &[
+    ("params", ParamsMember::Params),
+    ("parameters", ParamsMember::Parameters),
+    ("both", ParamsMember::Both),
+];
+
+impl fmt::Display for Pdp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(PDP, &Some(*self)))
+    }
+}
 
 impl fmt::Display for FailMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,6 +199,15 @@ pub(super) fn sync(text: &str) -> Result<Sync, Wrong> {
     }
 }
 
+/// A whole number of milliseconds, at most an hour.
+pub(super) fn milliseconds(text: &str) -> Result<Duration, Wrong> {
+    const LONGEST: usize = 3_600_000;
+    let number = text.parse().map_err(|_| {
+        Wrong::new(format!("{} is not a number of milliseconds", quoted(text)), "write a number such as 5000")
+    })?;
+    within(1..=LONGEST, number, ["1", "3600000"]).map(|ms| Duration::from_millis(ms as u64))
+}
+
 /// The size at which the audit file is rotated, or `off`. Below 64 KiB there would be more files than sense.
 pub(super) fn rotate_size(text: &str) -> Result<Option<u64>, Wrong> {
     const LEAST: usize = 64 << 10;
@@ -228,6 +256,25 @@ pub(super) fn header_text(text: &str) -> Result<(), Wrong> {
         return Err(Wrong::new(format!("{} cannot stand in a header", quoted(text)), hint));
     }
     Ok(())
+}
+
+/// A word that stands in JSON and in policies: 1 to 64 printable ASCII characters without blanks.
+pub(super) fn operation(text: &str) -> Result<(), Wrong> {
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let hint = "write 1 to 64 characters without blanks, such as call";
+    Err(Wrong::new(format!("{} is not an operation", quoted(text)), hint))
+}
+
+/// A secret that is sent as the value of a header.
+pub(super) fn header_secret(secret: &Secret) -> Result<(), Wrong> {
+    let text = secret.expose();
+    if text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
+    }
+    let hint = "write it without line breaks, blanks at its ends and characters beyond ASCII";
+    Err(Wrong::new("cannot stand in a header", hint))
 }
 
 /// The user of Basic authentication, which ends at the first colon (RFC 7617, section 2).
@@ -279,6 +326,14 @@ mod tests {
         assert_eq!(rotate_age("30d"), Ok(Some(Duration::from_secs(30 * 24 * 3600))));
         assert!(sync("sometimes").is_err_and(|wrong| wrong.hint.contains("always")));
         assert!(rotate_size("1KiB").is_err() && rotate_age("5s").is_err() && rotate_age("old").is_err());
+    }
+
+    #[test]
+    fn milliseconds_are_a_number() {
+        assert_eq!(milliseconds("5000"), Ok(Duration::from_secs(5)));
+        for wrong in ["5s", "0", "-1", "3600001", "", "1.5"] {
+            assert!(milliseconds(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

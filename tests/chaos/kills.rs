@@ -28,7 +28,8 @@ enum Victim {
 const VICTIMS: [Victim; 6] =
     [Victim::Proxy, Victim::OneOfTwoProxies, Victim::Server, Victim::Shell, Victim::Tree, Victim::Decisions];
 
-fn number(name: &str, default: usize) -> usize {
+/// A number that the environment names.
+pub(crate) fn number(name: &str, default: usize) -> usize {
     env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 

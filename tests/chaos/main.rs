@@ -6,6 +6,7 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, reason = "a test says by a panic what it missed")]
 
+mod approvals;
 #[path = "../it/harness/mod.rs"]
 mod harness;
 mod kills;

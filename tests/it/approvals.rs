@@ -174,6 +174,51 @@ fn a_ticket_survives_the_process_that_opened_it() {
     assert_eq!(gate.effects("a"), ["one"]);
 }
 
+/// From here on the grant is used up: the call is on its way, or answered.
+#[test]
+fn a_kill_behind_the_grant_lets_nothing_run_again() {
+    for is_answered in [false, true] {
+        let setup = setup("20s");
+        let gate = setup.clone().open();
+        // One that takes its time, and one that has its answer when the gate dies.
+        let arguments = json!({"ms": if is_answered { 0 } else { 60_000 }, "q": HELD});
+        let id = gate.start_call("slow", &arguments);
+        let first = ticket(&setup);
+        decide(&setup, "approve", &first);
+        if is_answered {
+            assert!(gate.reply(id).is_ok());
+        } else {
+            eventually("the server has it", || {
+                (gate.received_of("a", "tools/call").len() == 1).then_some(())
+            });
+        }
+        gate.signal("KILL");
+        drop(gate);
+        let gate = setup.clone().env("CALLGATE_APPROVAL_HOLD", "0").open();
+        assert_ne!(ticket_of(&gate.call("slow", &arguments)), first, "the grant is used up");
+        let ran = |row: &Value| row["outcome"] != "not_forwarded";
+        let row = gate.audit_row("the row of the call that ran", ran);
+        assert_eq!(row["outcome"], if is_answered { "ok" } else { "unknown" });
+        assert_eq!(row["approval_id"], json!(first));
+        assert_eq!(gate.received_of("a", "tools/call").len(), 1);
+    }
+}
+
+#[test]
+fn a_decision_that_falls_while_no_gate_lives_is_found_by_the_next_one() {
+    for word in ["approve", "deny"] {
+        let setup = setup("0");
+        let gate = setup.clone().open();
+        let ticket = ticket_of(&call(&gate, "one"));
+        gate.signal("KILL");
+        drop(gate);
+        decide(&setup, word, &ticket);
+        let gate = setup.open();
+        assert_eq!(call(&gate, "one").is_ok(), word == "approve");
+        assert_eq!(gate.effects("a").len(), usize::from(word == "approve"));
+    }
+}
+
 #[test]
 fn policies_that_changed_in_between_void_the_grant() {
     let setup = setup("0");

@@ -95,6 +95,7 @@ fn w26_no_secret_of_the_proxy_reaches_a_backend() {
         .env("AXONFLOW_USER_TOKEN", "s3cret-user")
         .env("CALLGATE_LOG", "info,s3cret_callgate=info")
         .env("AAF_API_KEY", "s3cret-aaf")
+        .env("CALLGATE_PDP", "embedded")
         .env("GITHUB_TOKEN", "s3cret-github")
         .env("NODE_OPTIONS", "--s3cret-node")
         .stub("a", &[])

@@ -461,7 +461,7 @@ fn run(command: &str, backends: &str) -> String {
     let settings = before.strip_suffix("callgate").expect("the program").split_whitespace();
     let setup = settings.fold(Setup::new().env("AXONFLOW_BACKENDS", backends), |setup, setting| {
         let (name, value) = setting.split_once('=').expect("a setting");
-        setup.env(name, value)
+        setup.env(name, value.trim_matches('\''))
     });
     let (code, stdout, stderr) = setup.run(&["explain", call.strip_suffix('\'').expect("a quote")]);
     assert_eq!(code, Some(0), "{command}: {stderr}");

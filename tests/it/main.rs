@@ -3,6 +3,7 @@
 //! Tests named `w01_…` to `w63_…` stand for one known weakness each of an earlier proxy of this kind.
 #![allow(clippy::expect_used, reason = "a test says by a panic what it missed")]
 
+mod aaf;
 mod approvals;
 mod audit;
 mod backends;
@@ -21,6 +22,7 @@ mod names;
 mod pdp_server;
 mod policies;
 mod redaction;
+mod rego;
 mod relay;
 mod remote_pdp;
 mod shutdown;

@@ -276,7 +276,11 @@ fn decisions_are_explained_listed_and_kept() {
         (&explained["decision"], &explained["tool_signature"]),
         (&json!("blocked"), &json!("box/run"))
     );
-    assert_eq!(explained["context"], json!({"x_ai_agent": "me"}), "only what may be kept");
+    assert_eq!(
+        explained["context"],
+        json!({"x_ai_agent": "me", "tier": "heuristics"}),
+        "only what may be kept, and who decided"
+    );
     assert_eq!(explained["policy_matches"][0]["policy_id"], denied["evaluated_policies"][0]);
     assert!(explained["reason"].is_string() && explained["timestamp"].is_string());
     assert_eq!(pdp.get("/api/v1/decisions/none/explain").status, 404);

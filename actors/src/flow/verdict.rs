@@ -78,7 +78,8 @@ pub(super) fn no_decision(cause: AskError, codes: VerdictCodes) -> Bytes {
         .into_bytes()
 }
 
-/// In monitor mode a call runs without a decision, and its row says so.
+/// In monitor mode a call runs without a decision, and its row says so. Its arguments stay as the client sent them, names
+/// that stand for values included: who turns them back was not heard.
 pub(super) fn undecided(cause: AskError) -> Decision {
     Decision {
         reasons: vec![astray(cause).to_owned()],
@@ -142,6 +143,7 @@ fn object(code: i64, message: &str, verdict: &str, decision: &Decision) -> Error
         .text("verdict", verdict)
         .text("decision_id", &decision.decision_id)
         .text("trace_id", &decision.trace_id)
+        .text("tier", decision.tier)
         .texts("evaluated_policies", &decision.evaluated_policies)
         .texts("reasons", &decision.reasons);
     if decision.evaluated == 0 {
@@ -195,6 +197,7 @@ mod tests {
             trace_id: "t-1".into(),
             reasons: vec!["stacked\nSQL".into(), "second".into()],
             evaluated_policies: vec!["p".into()],
+            tier: "rego",
             ..Decision::of(verdict)
         }
     }
@@ -210,6 +213,7 @@ mod tests {
         let error = value(error);
         assert_eq!(error["message"], "blocked by policy: stacked SQL (decision_id=d-1, trace_id=t-1)");
         assert_eq!(error["data"]["reasons"][1], "second");
+        assert_eq!(error["data"]["tier"], "rego");
     }
 
     #[test]

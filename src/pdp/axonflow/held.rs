@@ -4,10 +4,7 @@
 use super::{AxonflowPdp, is_still_open};
 use callgate_actors::call::Call;
 use callgate_actors::ports::{Approve, Decide, Decision, Standing, Ticket, Verdict, Word};
-use std::time::{Duration, Instant};
-
-/// How often the platform is asked again.
-const POLL: Duration = Duration::from_secs(2);
+use std::time::Instant;
 
 impl Approve for AxonflowPdp {
     /// The approval is open already: the decision names it.
@@ -15,16 +12,20 @@ impl Approve for AxonflowPdp {
         Ok(Ticket {
             id: decision.approval_id.clone(),
             place: "in the approval queue of the AxonFlow platform".into(),
-            poll: POLL,
+            poll: self.approval_poll,
             ..Ticket::default()
         })
     }
 
-    fn look(&self, call: &Call, _: &Decision, _: &Ticket, deadline: Instant) -> Standing {
-        let decision = self.decide(call, deadline);
+    fn look(&self, call: &Call, held: &Decision, _: &Ticket, deadline: Instant) -> Standing {
+        let mut decision = self.decide(call, deadline);
         let reason = decision.reasons.first().cloned().unwrap_or_default();
         match decision.verdict {
-            Verdict::Allow { .. } => Standing::Granted(Box::new(decision)),
+            Verdict::Allow { ref mut arguments, .. } => {
+                // Names in the client's arguments that were turned back stay so.
+                *arguments = arguments.take().or_else(|| held.approved_arguments.clone());
+                Standing::Granted(Box::new(decision))
+            }
             Verdict::NeedsApproval
                 if !decision.approval_id.is_empty() || is_still_open(&decision.reasons) =>
             {

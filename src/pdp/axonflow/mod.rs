@@ -5,18 +5,12 @@
 
 mod answer;
 mod approvals;
-mod breaker;
-mod gather;
+mod headers;
 mod held;
-mod http;
 mod obligation;
 mod options;
-mod refusal;
 mod request;
-mod resolver;
 mod response;
-#[cfg(test)]
-mod stub;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -24,17 +18,17 @@ mod wire;
 pub use options::{AxonflowOptions, OptionsError};
 pub use response::CheckOutput;
 
+use super::remote::breaker::{Breaker, Permission};
+use super::remote::http::{NoReply, PolicyClient, Post, Reply};
+use super::remote::refusal::{self, Refusal, Words};
 use super::trace::Trace;
 use crate::approvals::digest::{CallDigest, digest};
 use answer::{Answer, no_decision};
 use approvals::{APPROVAL_HEADER, Approvals};
-use breaker::{Breaker, Permission};
 use callgate_actors::call::Call;
 use callgate_actors::ports::{Decide, Decision, Verdict};
-use http::{NoReply, PolicyClient, Post, Reply};
 use obligation::NotRedacted;
 use options::Credential;
-use refusal::Refusal;
 use request::NotAsked;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -47,6 +41,14 @@ const CONNECTOR_TYPE: &str = "claude-desktop-proxy";
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Longest time of one request, whatever is set.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How the settings of this dialect are called.
+const WORDS: Words = Words {
+    credentials: "AXONFLOW_CLIENT_ID, AXONFLOW_CLIENT_SECRET and AXONFLOW_USER_TOKEN",
+    forbidden: "tenant or organization do not belong to the credentials (403); check AXONFLOW_TENANT_ID and \
+                AXONFLOW_ORG_ID",
+    address: "AXONFLOW_ENDPOINT",
+};
 
 /// What both planes need to talk to one service.
 struct Shared {
@@ -69,13 +71,19 @@ pub struct AxonflowPdp {
     identity: request::Identity,
     breaker: Mutex<Breaker>,
     approvals: Mutex<Approvals>,
+    approval_poll: Duration,
 }
 
 impl AxonflowPdp {
     /// Makes the client; nothing is connected yet.
     pub fn new(options: &AxonflowOptions) -> Result<Self, OptionsError> {
         let shared = Shared {
-            http: PolicyClient::new(options)?,
+            http: PolicyClient::new(
+                &options.endpoint,
+                &options.client_version,
+                headers::common_headers(options)?,
+            )
+            .map_err(|_| OptionsError::Endpoint)?,
             client_id: options.client_id.clone(),
             tenant_id: options.tenant_id.clone(),
             user_token: Credential::new(options.user_token.as_deref()),
@@ -86,6 +94,7 @@ impl AxonflowPdp {
             identity: request::Identity::new(options),
             breaker: Mutex::new(Breaker::new()),
             approvals: Mutex::default(),
+            approval_poll: options.approval_poll,
         })
     }
 
@@ -143,7 +152,7 @@ impl AxonflowPdp {
                 return none(true, unavailable("it has not answered lately"), Some(retry_after));
             }
             Permission::Wait { retry_after, status } => {
-                return none(false, refusal::still_waiting(status, retry_after), Some(retry_after));
+                return none(false, refusal::still_waiting(status, retry_after, &WORDS), Some(retry_after));
             }
         };
         let headers = decide_headers(trace, approval);
@@ -251,7 +260,7 @@ impl From<Result<Reply, NoReply>> for Heard {
         match reply {
             Ok(Reply { status: 200, body, .. }) => body.map_or_else(Self::Nothing, Self::Body),
             Ok(Reply { status, retry_after, body }) => {
-                let refusal = refusal::read(status, body.as_deref().ok(), retry_after);
+                let refusal = refusal::read(status, body.as_deref().ok(), retry_after, &WORDS);
                 Self::Refused { refusal, status, retry_after }
             }
             Err(no_reply) => Self::Nothing(no_reply),

@@ -2,9 +2,9 @@
 //! service's own check-input. What cannot be fulfilled blocks the call.
 
 use super::answer::reason;
-use super::http::{Post, Reply};
 use super::wire::{CheckInputAnswer, CheckInputRequest, Fulfillment, Obligation};
 use super::{AxonflowPdp, CONNECTOR_TYPE, MAX_BODY_BYTES};
+use crate::pdp::remote::http::{Post, Reply};
 use crate::strict::read_object;
 use bytes::Bytes;
 use std::time::Instant;

@@ -30,6 +30,8 @@ pub struct AxonflowOptions {
     pub pep_audience: Option<String>,
     /// `AXONFLOW_DECIDE_TIMEOUT`: longest time of one request; a call's own deadline may be shorter.
     pub decide_timeout: Duration,
+    /// `CALLGATE_APPROVAL_POLL`: how often the platform is asked how an approval stands.
+    pub approval_poll: Duration,
     /// Version of this program.
     pub client_version: String,
 }

@@ -2,10 +2,11 @@
 //! yes, whatever the fail mode is: the tool has run, but nobody has seen its answer yet.
 
 use super::answer;
-use super::breaker::{Breaker, Permission};
-use super::http::{NoReply, Post, Reply};
 use super::wire::{CheckOutputAnswer, CheckOutputRequest};
-use super::{CONNECTOR_TYPE, Shared, refusal};
+use super::{CONNECTOR_TYPE, Shared, WORDS};
+use crate::pdp::remote::breaker::{Breaker, Permission};
+use crate::pdp::remote::http::{NoReply, Post, Reply};
+use crate::pdp::remote::refusal;
 use callgate_actors::ports::Withheld;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -43,7 +44,7 @@ impl CheckOutput {
             Some(answer) if !answer.allowed => Err(blocked(&answer)),
             Some(answer) if reply.status == 200 => masked(answer).map_err(withheld),
             None if reply.status == 200 => Err(withheld("the policy service's answer cannot be read")),
-            _ => Err(withheld(&refusal::read(reply.status, Some(body), reply.retry_after).text)),
+            _ => Err(withheld(&refusal::read(reply.status, Some(body), reply.retry_after, &WORDS).text)),
         }
     }
 
@@ -69,7 +70,7 @@ impl CheckOutput {
                 return Err("the policy service has not answered lately".to_owned());
             }
             Permission::Wait { retry_after, status } => {
-                return Err(refusal::still_waiting(status, retry_after));
+                return Err(refusal::still_waiting(status, retry_after, &WORDS));
             }
         };
         let post =

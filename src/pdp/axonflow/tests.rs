@@ -1,7 +1,8 @@
 //! The AxonFlow client against a stub on a real socket.
 
-use super::stub::{Act, Asked, Stub, reply};
 use super::*;
+use crate::pdp::remote::breaker;
+use crate::pdp::remote::stub::{Act, Asked, Stub, reply};
 use bytes::Bytes;
 use callgate_actors::call::Hints;
 use serde_json::json;
@@ -27,6 +28,7 @@ fn options(endpoint: &str) -> AxonflowOptions {
         ai_agent: "claude-desktop".into(),
         pep_audience: None,
         decide_timeout: Duration::from_secs(20),
+        approval_poll: Duration::from_secs(2),
         client_version: "1.2.3".into(),
     }
 }

@@ -90,36 +90,6 @@ pub(super) struct Retry {
     pub(super) header: Option<String>,
 }
 
-/// Body of every error that the service itself writes (the AxonFlow contract, section 1.6). Its `verdict` is there
-/// for callers that look at nothing else and is no verdict.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct ErrorEnvelope {
-    pub(super) error: Option<ErrorText>,
-    pub(super) verdict: Option<serde::de::IgnoredAny>,
-    pub(super) decision_id: Option<String>,
-    pub(super) trace_id: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum ErrorText {
-    Plain(String),
-    /// 402
-    Coded {
-        code: Option<String>,
-        message: Option<String>,
-    },
-}
-
-impl ErrorText {
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Coded { code, message } => message.as_deref().or(code.as_deref()).unwrap_or_default(),
-        }
-    }
-}
-
 /// Body of `POST /api/v1/mcp/check-input` (the AxonFlow contract, section 2.2).
 #[derive(Debug, Serialize)]
 pub(super) struct CheckInputRequest<'a> {

@@ -5,6 +5,7 @@ mod tests;
 
 use super::trace::Trace;
 use crate::policy::authority::{Authority, Content, Judgement, Matched, PolicySet, Question};
+use crate::policy::cascade::CascadeTier;
 use crate::policy::catalogue::CatalogueError;
 use crate::policy::model::{Action, Phase};
 use crate::policy::posture::Posture;
@@ -25,6 +26,8 @@ const NAMED: usize = 8;
 const FIRST_READING: Duration = POSTGRES_WORK;
 /// Reasons given.
 const REASONS: usize = 3;
+/// Reasons given where Rego rules decided: whoever writes a set of them wants to see all.
+const REGO_REASONS: usize = crate::policy::rego::MAX_REASONS;
 
 /// Decides by the policies of an [`Authority`].
 pub struct EmbeddedPdp {
@@ -71,6 +74,7 @@ impl Decide for EmbeddedPdp {
     fn is_quick(&self, call: &Call) -> bool {
         // While stored policies are read for the first time a decision waits for them.
         self.authority.is_settled()
+            && self.authority.current().parts().rego().is_none_or(|rego| rego.is_quick())
             && call.arguments.as_ref().is_none_or(|arguments| arguments.len() <= DECIDE_IN_PLACE_BYTES)
     }
 
@@ -87,11 +91,12 @@ impl Decide for EmbeddedPdp {
             Ok(judgement) if judgement.matched.is_empty() => decision.evaluated = asked(&judgement),
             Ok(judgement) => {
                 decision.evaluated = asked(&judgement);
+                decision.tier = judgement.tier.map_or("", CascadeTier::word);
                 decision.matched = judgement.matched.iter().map(MatchedPolicy::from).collect();
                 let told = judgement.matched.iter().filter(|m| m.action != Action::Log);
-                decision.reasons = told.take(REASONS).map(Matched::reason).collect();
-                let ids = judgement.matched.iter().take(NAMED).map(|m| m.policy_id.clone());
-                decision.evaluated_policies = ids.collect();
+                let most = if judgement.tier == Some(CascadeTier::Rego) { REGO_REASONS } else { REASONS };
+                decision.reasons = told.take(most).map(Matched::reason).collect();
+                decision.evaluated_policies = named(&judgement);
                 if judgement.action == Some(Action::RequireApproval) {
                     set.version().clone_into(&mut decision.policy_version);
                     decision.approved_arguments = masked_when_asked(&judgement);
@@ -108,6 +113,14 @@ impl Decide for EmbeddedPdp {
         }
         decision
     }
+}
+
+/// The ids of those who spoke, each once: Rego rules give several reasons under one.
+fn named(judgement: &Judgement) -> Vec<String> {
+    let mut ids: Vec<String> = judgement.matched.iter().map(|matched| matched.policy_id.clone()).collect();
+    ids.dedup();
+    ids.truncate(NAMED);
+    ids
 }
 
 fn asked(judgement: &Judgement) -> u32 {

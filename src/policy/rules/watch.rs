@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 /// How often the file is looked at.
-const EVERY: Duration = Duration::from_secs(1);
+pub(in crate::policy) const EVERY: Duration = Duration::from_secs(1);
 /// A file that was changed so lately may be changed again without its time showing it.
 const RECENT: Duration = Duration::from_secs(3);
 
@@ -49,18 +49,18 @@ struct Watch {
 
 /// What shows that a file has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(in crate::policy) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     identity: (u64, u64),
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(in crate::policy) fn of(metadata: &Metadata) -> Self {
         Self { modified: metadata.modified().ok(), length: metadata.len(), identity: identity(metadata) }
     }
 
-    fn is_recent(&self, now: SystemTime) -> bool {
+    pub(in crate::policy) fn is_recent(&self, now: SystemTime) -> bool {
         self.modified.is_none_or(|time| now.duration_since(time).is_ok_and(|age| age < RECENT))
     }
 }

@@ -100,6 +100,15 @@ fn authority(rest: &str) -> &str {
     authority.split(':').next().unwrap_or_default()
 }
 
+/// Whether the host of a URL is this machine, a private network or a metadata service, in any spelling. A host without
+/// a scheme counts as one.
+pub(in crate::policy) fn is_private(url: &str) -> bool {
+    let mut signals = Signals::default();
+    let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
+    host(authority(rest), &mut signals);
+    !signals.is_empty()
+}
+
 fn host(host: &str, signals: &mut Signals) {
     let host = host.trim_end_matches('.');
     if is_metadata(host) {

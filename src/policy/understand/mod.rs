@@ -13,6 +13,8 @@ mod sayings;
 mod statement;
 mod tokens;
 
+pub(super) use address::is_private;
+
 use super::model::Scope;
 use super::signal::{Signal, Signals};
 use std::ops::Range;

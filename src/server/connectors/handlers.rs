@@ -180,6 +180,7 @@ impl Trip<'_> {
             tool: self.mapped.own.clone(),
             agent: String::new(),
             hints: self.connectors.hints(&self.mapped.exposed),
+            decided: false,
         };
         self.app.judge(asked).await
     }

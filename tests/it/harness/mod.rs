@@ -4,6 +4,7 @@
 //! Nothing here knows an SDK: what is sent is what a test wrote, what is read is kept as the raw line.
 #![allow(dead_code, unused_imports, reason = "two test binaries share this, and neither uses all of it")]
 
+mod aaf;
 mod gate;
 mod inbox;
 mod pdp;
@@ -14,6 +15,7 @@ mod reply;
 mod service;
 mod setup;
 
+pub(crate) use aaf::{AAF_KEY, Aaf};
 pub(crate) use gate::Gate;
 pub(crate) use pdp::{Pdp, http};
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// What the stub does with one request.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(in crate::pdp) enum Act {
     /// Answers with status, further header lines and body.
     Reply(u16, &'static str, String),
     /// Sends these bytes and closes.
@@ -21,15 +21,18 @@ pub(super) enum Act {
 
 /// One request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) path: String,
+pub(in crate::pdp) struct Asked {
+    pub(in crate::pdp) method: String,
+    /// With the query.
+    pub(in crate::pdp) path: String,
     /// Names in lower case.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: serde_json::Value,
+    pub(in crate::pdp) headers: Vec<(String, String)>,
+    /// `null` when there is none.
+    pub(in crate::pdp) body: serde_json::Value,
 }
 
 impl Asked {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::pdp) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
@@ -43,14 +46,14 @@ struct Seen {
 }
 
 /// A listening stub. Its threads end with the test process.
-pub(super) struct Stub {
-    pub(super) endpoint: String,
+pub(in crate::pdp) struct Stub {
+    pub(in crate::pdp) endpoint: String,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Stub {
     /// Answers the requests with `script` in order, over as many connections as come; after its end it hangs up.
-    pub(super) fn start(script: impl IntoIterator<Item = Act>) -> Self {
+    pub(in crate::pdp) fn start(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let endpoint = format!("http://{}", listener.local_addr().expect("address"));
         let seen = Arc::new(Mutex::new(Seen { script: script.into_iter().collect(), ..Seen::default() }));
@@ -66,21 +69,21 @@ impl Stub {
     }
 
     /// A stub that answers once with this status and body.
-    pub(super) fn once(status: u16, body: &str) -> Self {
+    pub(in crate::pdp) fn once(status: u16, body: &str) -> Self {
         Self::start([reply(status, body)])
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::pdp) fn asked(&self) -> Vec<Asked> {
         self.seen.lock().expect("lock").asked.clone()
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(in crate::pdp) fn connections(&self) -> usize {
         self.seen.lock().expect("lock").connections
     }
 }
 
 /// A plain answer.
-pub(super) fn reply(status: u16, body: &str) -> Act {
+pub(in crate::pdp) fn reply(status: u16, body: &str) -> Act {
     Act::Reply(status, "", body.to_owned())
 }
 
@@ -130,14 +133,21 @@ fn read_request(reader: &mut impl BufRead) -> Option<Asked> {
         }
         lines.push(line.to_owned());
     }
-    let path = lines.first()?.split(' ').nth(1)?.to_owned();
+    let mut words = lines.first()?.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let headers: Vec<(String, String)> = lines[1..]
         .iter()
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Asked { path, headers, body: serde_json::from_slice(&body).ok()? })
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let body = match length.and_then(|(_, length)| length.parse().ok()) {
+        None | Some(0) => serde_json::Value::Null,
+        Some(length) => {
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).ok()?;
+            serde_json::from_slice(&body).ok()?
+        }
+    };
+    Some(Asked { method, path, headers, body })
 }

@@ -16,7 +16,7 @@ const ROUNDED_FROM: Duration = Duration::from_millis(800);
 
 /// Wraps whatever connection the connectors before it made.
 #[derive(Debug)]
-pub(super) struct Gathering;
+pub(in crate::pdp) struct Gathering;
 
 impl<In: Transport> Connector<In> for Gathering {
     type Out = Gathered<In>;
@@ -28,7 +28,7 @@ impl<In: Transport> Connector<In> for Gathering {
 
 /// A connection whose output waits until input is awaited.
 #[derive(Debug)]
-pub(super) struct Gathered<T> {
+pub(in crate::pdp) struct Gathered<T> {
     inner: T,
     waiting: Vec<u8>,
 }

@@ -1,19 +1,15 @@
-//! Requests to the policy service: one HTTP client, its headers, its limits, and what counts as an outage.
+//! Requests to a policy service: one HTTP client, its limits, and what counts as an outage. Redirects are not followed.
 
-use super::AxonflowOptions;
 use super::gather::Gathering;
-use super::options::OptionsError;
 use super::resolver::CachingResolver;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use callgate_actors::limits::DECISION_THREADS;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
-use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use ureq::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use ureq::http::{Request, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector, DefaultConnector};
-use ureq::{Agent, Body, Error, Proxy};
+use ureq::{Agent, AsSendBody, Body, Error, Proxy};
 
 /// Per connection: longest response head. With the other buffer and as many connections as decisions are asked
 /// at once, 128 × 24 KiB = 3 MiB at the worst; they are made when first used.
@@ -26,7 +22,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(50);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The client of one policy service; connections are shared by all who hold it.
-pub(super) struct PolicyClient {
+pub(in crate::pdp) struct PolicyClient {
     agent: Agent,
     resolver: CachingResolver,
     /// Without a trailing slash.
@@ -36,29 +32,29 @@ pub(super) struct PolicyClient {
 }
 
 /// A request of ours.
-pub(super) struct Post<'a> {
-    pub(super) path: &'a str,
-    pub(super) headers: &'a [(HeaderName, HeaderValue)],
-    pub(super) body: &'a [u8],
+pub(in crate::pdp) struct Post<'a> {
+    pub(in crate::pdp) path: &'a str,
+    pub(in crate::pdp) headers: &'a [(HeaderName, HeaderValue)],
+    pub(in crate::pdp) body: &'a [u8],
     /// Longest body read back, after decompression.
-    pub(super) max_reply_bytes: usize,
-    pub(super) deadline: Instant,
+    pub(in crate::pdp) max_reply_bytes: usize,
+    pub(in crate::pdp) deadline: Instant,
 }
 
 /// What came back, whatever the status.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: Result<Vec<u8>, NoReply>,
+pub(in crate::pdp) struct Reply {
+    pub(in crate::pdp) status: u16,
+    pub(in crate::pdp) retry_after: Option<Duration>,
+    pub(in crate::pdp) body: Result<Vec<u8>, NoReply>,
 }
 
 /// Why there is no reply, or none that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NoReply {
+pub(in crate::pdp) struct NoReply {
     /// Nobody answered. `false`: somebody did, but not with a reply.
-    pub(super) outage: bool,
+    pub(in crate::pdp) outage: bool,
     /// What happened, to stand behind "policy service unavailable: ".
-    pub(super) text: &'static str,
+    pub(in crate::pdp) text: &'static str,
 }
 
 const fn outage(text: &'static str) -> NoReply {
@@ -69,16 +65,26 @@ const fn unreadable(text: &'static str) -> NoReply {
     NoReply { outage: false, text }
 }
 
+/// The endpoint is no absolute `http` or `https` address, or has a query.
+#[derive(Debug)]
+pub(in crate::pdp) struct NotAnAddress;
+
 impl PolicyClient {
-    pub(super) fn new(options: &AxonflowOptions) -> Result<Self, OptionsError> {
-        let (endpoint, uri) = endpoint(&options.endpoint)?;
+    /// A client of the service at `endpoint`, which sends `headers` with every request. Nothing is connected yet.
+    pub(in crate::pdp) fn new(
+        endpoint: &str,
+        version: &str,
+        mut headers: HeaderMap,
+    ) -> Result<Self, NotAnAddress> {
+        let (endpoint, uri) = self::endpoint(endpoint)?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let resolver = CachingResolver::default();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(proxy_for(&uri))
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-            .user_agent(format!("callgate/{}", options.client_version))
+            .user_agent(format!("callgate/{version}"))
             .input_buffer_size(INPUT_BUFFER_BYTES)
             .output_buffer_size(OUTPUT_BUFFER_BYTES)
             .max_idle_connections(DECISION_THREADS)
@@ -87,14 +93,43 @@ impl PolicyClient {
             .build();
         let connector = DefaultConnector::default().chain(Gathering);
         let agent = Agent::with_parts(config, connector, resolver.clone());
-        Ok(Self { agent, resolver, endpoint, headers: common_headers(options)? })
+        Ok(Self { agent, resolver, endpoint, headers })
     }
 
     /// Sends one request and reads the reply. A connection that broke before any reply, as a pooled one may have
     /// while it lay idle, is replaced once; nothing else is tried twice.
-    pub(super) fn post(&self, post: &Post<'_>) -> Result<Reply, NoReply> {
-        let sent = match self.send(post, IDLE_CONNECTION) {
-            Err(Error::Io(e)) if is_broken(e.kind()) => self.send(post, Duration::ZERO),
+    pub(in crate::pdp) fn post(&self, post: &Post<'_>) -> Result<Reply, NoReply> {
+        let Post { path, headers, body, max_reply_bytes, deadline } = *post;
+        self.exchange(max_reply_bytes, |max_idle| {
+            let mut request = Request::post(self.address(path)).body(body)?;
+            request.headers_mut().extend(headers.iter().cloned());
+            self.send(request, deadline, max_idle)
+        })
+    }
+
+    /// As [`PolicyClient::post`], asking for what is at `path`.
+    pub(in crate::pdp) fn get(
+        &self,
+        path: &str,
+        max_reply_bytes: usize,
+        deadline: Instant,
+    ) -> Result<Reply, NoReply> {
+        self.exchange(max_reply_bytes, |max_idle| {
+            self.send(Request::get(self.address(path)).body(())?, deadline, max_idle)
+        })
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.endpoint)
+    }
+
+    fn exchange(
+        &self,
+        max_reply_bytes: usize,
+        send: impl Fn(Duration) -> Result<Response<Body>, Error>,
+    ) -> Result<Reply, NoReply> {
+        let sent = match send(IDLE_CONNECTION) {
+            Err(Error::Io(e)) if is_broken(e.kind()) => send(Duration::ZERO),
             sent => sent,
         };
         let response = sent.map_err(|e| {
@@ -106,78 +141,35 @@ impl PolicyClient {
         let body = response
             .into_body()
             .into_with_config()
-            .limit(post.max_reply_bytes as u64)
+            .limit(max_reply_bytes as u64)
             .read_to_vec()
             .map_err(|e| broken_body(&e));
         Ok(Reply { status, retry_after, body })
     }
 
-    fn send(&self, post: &Post<'_>, max_idle: Duration) -> Result<Response<Body>, Error> {
-        let left = post.deadline.saturating_duration_since(Instant::now());
-        let mut request = Request::post(format!("{}{}", self.endpoint, post.path)).body(post.body)?;
-        let headers = request.headers_mut();
-        *headers = self.headers.clone();
-        headers.extend(post.headers.iter().cloned());
+    fn send(
+        &self,
+        mut request: Request<impl AsSendBody>,
+        deadline: Instant,
+        max_idle: Duration,
+    ) -> Result<Response<Body>, Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let own = std::mem::take(request.headers_mut());
+        *request.headers_mut() = self.headers.clone();
+        request.headers_mut().extend(own);
         let request = self.agent.configure_request(request);
         self.agent.run(request.timeout_global(Some(left)).max_idle_age(max_idle).build())
     }
 }
 
 /// Trims the endpoint's trailing slashes and checks that it is an HTTP URL.
-fn endpoint(text: &str) -> Result<(String, Uri), OptionsError> {
+fn endpoint(text: &str) -> Result<(String, Uri), NotAnAddress> {
     let trimmed = text.trim().trim_end_matches('/');
-    let uri: Uri = trimmed.parse().map_err(|_| OptionsError::Endpoint)?;
+    let uri: Uri = trimmed.parse().map_err(|_| NotAnAddress)?;
     let usable = matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.host().is_some_and(|host| !host.is_empty())
         && uri.query().is_none();
-    if usable { Ok((trimmed.to_owned(), uri)) } else { Err(OptionsError::Endpoint) }
-}
-
-fn common_headers(options: &AxonflowOptions) -> Result<HeaderMap, OptionsError> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(secret) = options.client_secret.as_deref().filter(|s| !s.is_empty()) {
-        let basic = STANDARD.encode(format!("{}:{secret}", options.client_id));
-        let mut value = header_value("AXONFLOW_CLIENT_SECRET", &format!("Basic {basic}"))?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
-    let client = format!("mcp-proxy/{}", options.client_version);
-    let named = [
-        ("x-user-email", "AXONFLOW_LEADER_EMAIL", options.leader_email.as_str()),
-        ("x-session-id", "AXONFLOW_SESSION_ID", options.session_id.as_str()),
-        ("x-axonflow-client", "the version", client.as_str()),
-    ];
-    for (header, setting, text) in named.into_iter().filter(|(_, _, text)| !text.is_empty()) {
-        headers.insert(HeaderName::from_static(header), header_value(setting, text)?);
-    }
-    if let Some(audience) = options.pep_audience.as_deref().filter(|a| !a.is_empty()) {
-        let value = header_value("AXONFLOW_PEP_AUDIENCE", &handshake(&options.gateway_id, audience)?)?;
-        headers.insert(HeaderName::from_static("x-axonflow-pep-handshake"), value);
-    }
-    Ok(headers)
-}
-
-fn header_value(setting: &'static str, text: &str) -> Result<HeaderValue, OptionsError> {
-    HeaderValue::from_str(text).map_err(|_| OptionsError::NotAHeader { setting })
-}
-
-/// `X-Axonflow-PEP-Handshake` (the AxonFlow contract, section 1.4): base64url of a JSON object without padding.
-fn handshake(pep_id: &str, audience: &str) -> Result<String, OptionsError> {
-    let follows = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
-    let valid = audience.len() <= 128
-        && audience.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-        && audience.bytes().all(follows);
-    if !valid {
-        return Err(OptionsError::Audience);
-    }
-    let hello = serde_json::json!({
-        "profile_version": 1,
-        "pep_id": pep_id,
-        "audience": audience,
-        "capabilities": [{"type": "field_redact", "version": 1}],
-    });
-    Ok(URL_SAFE_NO_PAD.encode(hello.to_string()))
+    if usable { Ok((trimmed.to_owned(), uri)) } else { Err(NotAnAddress) }
 }
 
 /// The HTTP proxy that the environment names for this address, else the system's (Windows); never for loopback nor
@@ -330,16 +322,5 @@ mod tests {
         assert!(!no_reply(&Error::Io(ErrorKind::InvalidData.into())).outage, "a bad certificate");
         assert!(!no_reply(&Error::Tls("bad")).outage);
         assert!(!no_reply(&Error::TooManyRedirects).outage);
-    }
-
-    #[test]
-    fn the_handshake_is_a_json_object_in_base64url() {
-        let decoded = URL_SAFE_NO_PAD.decode(handshake("gw", "team.a:1").expect("good")).expect("base64url");
-        let hello: serde_json::Value = serde_json::from_slice(&decoded).expect("JSON");
-        assert_eq!(hello["audience"], "team.a:1");
-        assert_eq!(hello["capabilities"][0]["type"], "field_redact");
-        for bad in [".a", "a b", "ä", &"a".repeat(129)] {
-            assert!(handshake("gw", bad).is_err(), "{bad}");
-        }
     }
 }

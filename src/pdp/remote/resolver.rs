@@ -16,7 +16,7 @@ const KEEP: Duration = Duration::from_secs(30);
 
 /// A resolver with room for one answer: a client talks to one service, directly or through one proxy.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CachingResolver(Arc<Inner>);
+pub(in crate::pdp) struct CachingResolver(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -33,7 +33,7 @@ struct Known {
 
 impl CachingResolver {
     /// Forgets what is known: the connection failed, the service may have moved.
-    pub(super) fn forget(&self) {
+    pub(in crate::pdp) fn forget(&self) {
         *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

@@ -4,18 +4,18 @@
 use std::time::{Duration, Instant};
 
 /// Outages in a row that open the breaker.
-pub(super) const OUTAGES_TO_OPEN: u32 = 5;
+pub(in crate::pdp) const OUTAGES_TO_OPEN: u32 = 5;
 /// First pause. It doubles with every failed probe.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(in crate::pdp) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause: a service that came back is noticed at most this much later.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(in crate::pdp) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Longest time that a `Retry-After` keeps us from asking; a service that says "tomorrow" by mistake must not shut
 /// the gate until tomorrow.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub(in crate::pdp) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What the breaker says to a caller that wants to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Permission {
+pub(in crate::pdp) enum Permission {
     /// Ask, then report with [`Breaker::answered`] or [`Breaker::failed`].
     Ask {
         /// This request finds out whether the service is back.
@@ -37,7 +37,7 @@ pub(super) enum Permission {
 
 /// The state of one endpoint.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(in crate::pdp) struct Breaker {
     state: State,
     waiting: Option<Waiting>,
 }
@@ -65,12 +65,12 @@ struct Waiting {
 }
 
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(in crate::pdp) fn new() -> Self {
         Self { state: State::Closed { outages: 0 }, waiting: None }
     }
 
     /// Whether to ask now; `answer_by` is when the caller will have reported at the latest.
-    pub(super) fn ask(&mut self, now: Instant, answer_by: Instant) -> Permission {
+    pub(in crate::pdp) fn ask(&mut self, now: Instant, answer_by: Instant) -> Permission {
         if let Some(Waiting { until, status }) = self.waiting {
             if now < until {
                 return Permission::Wait { retry_after: until - now, status };
@@ -92,12 +92,12 @@ impl Breaker {
     }
 
     /// Somebody answered, whatever it was. ## any => Closed
-    pub(super) fn answered(&mut self) {
+    pub(in crate::pdp) fn answered(&mut self) {
         self.state = State::Closed { outages: 0 };
     }
 
     /// Nobody answered.
-    pub(super) fn failed(&mut self, now: Instant, probe: bool) {
+    pub(in crate::pdp) fn failed(&mut self, now: Instant, probe: bool) {
         match &mut self.state {
             State::Closed { outages } => {
                 *outages += 1;
@@ -117,7 +117,7 @@ impl Breaker {
     }
 
     /// The service said with `status` not to come back before `after`.
-    pub(super) fn told_to_wait(&mut self, now: Instant, after: Duration, status: u16) {
+    pub(in crate::pdp) fn told_to_wait(&mut self, now: Instant, after: Duration, status: u16) {
         let until = now + after.min(LONGEST_WAIT);
         if self.waiting.as_ref().is_none_or(|w| w.until < until) {
             self.waiting = Some(Waiting { until, status });
