@@ -31,6 +31,8 @@ pub struct Interception {
     pub trace_id: String,
     /// The policies that were looked at; the first one of a denied call denied it.
     pub evaluated_policies: Vec<String>,
+    /// Which tier of a cascade decided: `rego`, `stored`, `heuristics`; empty when none spoke.
+    pub tier: &'static str,
     /// What would have become of the call if it were not merely monitored.
     pub would: Option<Would>,
     /// The arguments to run the call with, where a policy changed them (masked a value). Else run it with your own.
@@ -162,6 +164,7 @@ impl Interception {
             decision_id: String::new(),
             trace_id: String::new(),
             evaluated_policies: Vec::new(),
+            tier: "",
             would: None,
             arguments: None,
             approval: None,
@@ -175,6 +178,7 @@ impl Interception {
         self.decision_id.clone_from(&decision.decision_id);
         self.trace_id.clone_from(&decision.trace_id);
         self.evaluated_policies.clone_from(&decision.evaluated_policies);
+        self.tier = decision.tier;
         self.would = decision.would;
     }
 
