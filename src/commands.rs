@@ -4,10 +4,12 @@ pub mod approvals;
 mod audit;
 pub mod check;
 pub mod explain;
+pub mod page;
 pub mod pdp;
 pub mod policy;
 pub mod scan;
 pub mod serve;
+pub mod wrap;
 
 use crate::demo;
 use crate::fault::{EXIT_FAILURE, EXIT_OK, Fault, exit_code};
@@ -30,6 +32,8 @@ pub struct Arguments {
 enum Command {
     /// Serve the MCP client on standard input and output (the default)
     Serve,
+    /// Govern one server: run it behind the gate, as if it had been started itself
+    Wrap(wrap::WrapOptions),
     /// Check the settings, start every backend once and list its tools
     Check,
     /// Show the gate at work with sample servers; needs no settings, account or network
@@ -62,6 +66,7 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         match self.command {
             None | Some(Command::Serve) => serve::run(),
+            Some(Command::Wrap(options)) => wrap::run(&options),
             Some(Command::Check) => check::run(&mut standard_output()),
             Some(Command::Demo) => run_demo(),
             Some(Command::Approvals(command)) => approvals::run(&command, &mut standard_output()),

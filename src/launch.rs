@@ -4,13 +4,16 @@ mod environment;
 mod search_path;
 #[cfg(test)]
 mod tests;
+mod wrapped;
 
 use crate::catalogue::{CatalogueKey, CatalogueStore};
 use crate::fault::quoted;
 use crate::settings::{BackendEntry, Environment, HttpEntry, StdioEntry, Transport};
-use callgate_actors::ports::{ChildPlan, HttpPlan, Launch, LaunchError, Plan};
+use callgate_actors::ports::{ChildPlan, HttpPlan, Launch, LaunchError, Plan, Stderr};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+pub use wrapped::{NotRunnable, Wrapped};
 
 /// Plans for the backends of the settings. Has no `Debug`: an inherited proxy address may hold a password.
 pub struct Launcher {
@@ -50,7 +53,13 @@ impl Launcher {
         let program =
             program(&stdio.command, env.get("PATH").map_or("", String::as_str), stdio.cwd.as_deref())?;
         check_batch_arguments(&program, &stdio.args)?;
-        Ok(ChildPlan { program, args: stdio.args.clone(), env, cwd: stdio.cwd.clone() })
+        Ok(ChildPlan {
+            program,
+            args: stdio.args.iter().map(Into::into).collect(),
+            env: env.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            cwd: stdio.cwd.clone(),
+            stderr: Stderr::Logged,
+        })
     }
 }
 

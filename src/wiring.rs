@@ -2,10 +2,11 @@
 
 use crate::approvals::Keeper;
 use crate::approvals::local::{LocalApprovals, LocalOptions};
+use crate::approvals::notify::Notifier;
 use crate::fault::Fault;
 use crate::governance::{Governance, Governed, Monitored};
 use crate::journal::{Journal, JournalOptions};
-use crate::launch::Launcher;
+use crate::launch::{Launcher, Wrapped};
 use crate::pdp::aaf::{AafOptions, AafPdp};
 use crate::pdp::around::{Around, AroundApprovals};
 use crate::pdp::axonflow::{AxonflowOptions, AxonflowPdp};
@@ -33,6 +34,7 @@ use callgate_actors::guardian::Guardian;
 use callgate_actors::limits::DECISION_THREADS;
 use callgate_actors::machine::Plan;
 use callgate_actors::ports::{Approve, Decide, Redact};
+use callgate_actors::process::Tether;
 use callgate_actors::session::Identity;
 use callgate_actors::wire::codes::VerdictCodes;
 use callgate_actors::workers::Threads;
@@ -62,6 +64,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         max_line: settings.max_line_bytes,
         flow: flow(settings),
         identity: identity(settings),
+        wraps: None,
         guardian: guardian(),
         redactor_threads: match settings.redact_engine {
             RedactEngine::Local => std::thread::available_parallelism().map_or(1, usize::from),
@@ -72,7 +75,7 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
         decide,
         approve: Some(Arc::new(AroundApprovals::new(approvals(settings, approve)?, names))),
         redact: response_plane(settings, remote, treatment.treatment, authority, log),
-        journal: journal(settings),
+        journal: journal(settings, Journal::open),
         launch: Arc::new(launch),
     })
 }
@@ -82,6 +85,35 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
 pub fn library_plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
     let settings = Settings { approval_asks_client: false, ..settings.clone() };
     Ok(Plan { guardian: None, ..plan(&settings, env)? })
+}
+
+/// The plan for standing in the place of one server: `server` says how it is started, `tether` reaches it. The server's
+/// standard error is ours too, so audit rows are only shown there when that was asked for.
+pub fn wrap_plan(
+    settings: &Settings,
+    env: &Environment,
+    server: Wrapped,
+    tether: Tether,
+    shows_rows: bool,
+) -> Result<Plan, Fault> {
+    let open = if shows_rows { Journal::open } else { |options| Journal::with_log(options, None) };
+    Ok(Plan {
+        wraps: Some(tether),
+        launch: Arc::new(server),
+        journal: journal(settings, open),
+        ..plan(settings, env)?
+    })
+}
+
+/// The plan for doing that inside another program. Its path is not ours, so nobody guards the server against its death by
+/// force; on Linux the system does.
+pub fn library_wrap_plan(
+    settings: &Settings,
+    env: &Environment,
+    server: Wrapped,
+    tether: Tether,
+) -> Result<Plan, Fault> {
+    Ok(Plan { guardian: None, ..wrap_plan(settings, env, server, tether, false)? })
 }
 
 type CheckOutput = crate::pdp::axonflow::CheckOutput;
@@ -219,8 +251,10 @@ fn approvals(settings: &Settings, remote: Option<Arc<dyn Approve>>) -> Result<Ar
         user: identity.leader_email.clone().unwrap_or_default(),
         lifetime: settings.approval_lifetime,
         asks_client: settings.approval_asks_client,
+        page: Some((settings.state_dir.clone(), configured::desk(settings))),
     };
-    Ok(Arc::new(Keeper::new(LocalApprovals::new(store, options), remote)))
+    let local = LocalApprovals::new(store, options).with_notifier(Notifier::new(settings.approval_notify));
+    Ok(Arc::new(Keeper::new(local, remote)))
 }
 
 /// Everything that decides at the start: shipped policies, posture, policy file, Rego rules.
@@ -314,13 +348,13 @@ fn response_plane(
     Arc::new(if settings.monitor { plane.monitoring() } else { plane })
 }
 
-fn journal(settings: &Settings) -> OpenJournal {
+fn journal(settings: &Settings, open: fn(JournalOptions) -> Journal) -> OpenJournal {
     let options = journal_options(settings);
     let journal = OnceLock::new();
     // A writer that was replaced goes on with the same record: its calls are still under way.
     Arc::new(move || {
         let journal: &Journal = journal.get_or_init(|| {
-            let journal = Journal::open(options.clone());
+            let journal = open(options.clone());
             journal.recover_beside();
             journal
         });

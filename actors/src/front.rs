@@ -1,6 +1,7 @@
 //! The client as backends see it: notices go out redacted, requests get ids of ours and their answers find the way
 //! back, and nothing is asked that the client did not say it can do.
 
+use crate::face::Face;
 use crate::limits::{CLIENT_REQUEST_DEADLINE, CLIENT_REQUESTS_IN_FLIGHT, EARLY_LINES, NOTICE_BYTES};
 use crate::ports::{Carrier, Subject};
 use crate::redactor::Redactor;
@@ -48,12 +49,15 @@ pub trait Asker: Send {
 pub struct Front {
     out: mpsc::Sender<Line>,
     redactor: Redactor,
+    face: Face,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     client: Option<Client>,
+    /// The client's `initialize` is on its way to the backend that stands for itself.
+    is_opening: bool,
     /// `notifications/initialized` was seen: before that, a server may not speak of its own accord.
     is_initialized: bool,
     early: Vec<Line>,
@@ -87,13 +91,26 @@ impl Drop for Expiry {
 
 impl Front {
     /// The side whose lines leave through `out`.
-    pub fn new(out: mpsc::Sender<Line>, redactor: Redactor) -> Self {
-        Front { out, redactor, state: Arc::default() }
+    pub fn new(out: mpsc::Sender<Line>, redactor: Redactor, face: Face) -> Self {
+        // What a backend that stands for itself says too early is the client's to judge.
+        let state = State { is_initialized: face.is_backend(), ..State::default() };
+        Front { out, redactor, face, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Notes who the client is.
     pub fn opened_by(&self, client: Client) {
         self.state().client = Some(client);
+    }
+
+    /// The client asked the backend itself to open the session.
+    pub fn opening(&self) {
+        self.state().is_opening = true;
+    }
+
+    /// Whether the session is open, or being opened by the backend, which judges what comes before it has answered.
+    pub fn is_open(&self) -> bool {
+        let state = self.state();
+        state.client.is_some() || state.is_opening
     }
 
     /// Who the client is, once it has said so.
@@ -178,7 +195,8 @@ impl Front {
         asker: Box<dyn Asker>,
     ) -> Result<u64, Bytes> {
         let refuse = |code, text: &str| Err(ErrorObject::new(code, text).into_bytes());
-        if !self.can_be_asked(method) {
+        // A client that takes the machine for the backend answers for itself what it can do.
+        if self.face == Face::Gate && !self.can_be_asked(method) {
             return refuse(METHOD_NOT_FOUND, &format!("the client does not support {method}"));
         }
         match params.map(|params| self.redacted(backend, Carrier::ClientRequest, params)).transpose() {

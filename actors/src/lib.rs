@@ -1,7 +1,7 @@
 //! How calls move through callgate: wire, session, flow, backends, supervision.
 //!
 //! Imports run strictly downwards:
-//! `limits ← wire ← call, reply, gate, seat, workers ← out, ports ← { pdp, approvals, redactor, audit, guardian }
+//! `limits ← wire ← call, face, reply, gate, seat, workers ← out, ports ← { pdp, approvals, redactor, audit, guardian }
 //! ← { front, process, http } ← backend ← directory ← flow ← supervisor ← session ← machine`.
 //! There is no policy word and no product file name in this crate.
 //!
@@ -12,6 +12,7 @@ pub mod audit;
 pub mod backend;
 pub mod call;
 pub mod directory;
+pub mod face;
 pub mod flow;
 pub mod front;
 pub mod gate;

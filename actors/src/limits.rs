@@ -159,6 +159,18 @@ pub const CLOSE_CHILD_TERM: Duration = Duration::from_millis(150);
 pub const CLOSE_JOURNAL: Duration = Duration::from_millis(100);
 /// The end of the process: the client's time to take the last answers.
 pub const CLOSE_OUTPUT: Duration = Duration::from_millis(50);
+/// The end of a wrapped server: how long what came before the end of the client's input may take to reach it. A session
+/// that comes in one piece waits for the server's list, and its calls for a decision; both have as much by default.
+pub const WRAPPED_SENDING: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+pub const WRAPPED_LOOK: Duration = Duration::from_millis(5);
+/// The end of a wrapped server: its time from the end of its input to the signals above. Clients of the official SDKs
+/// send SIGTERM after as much, which is handed on.
+pub const WRAPPED_EXIT: Duration = Duration::from_secs(2);
+/// The end of a wrapped server: how long what it answered may take to be masked, recorded and written.
+pub const WRAPPED_FLOWS: Duration = Duration::from_secs(2);
+/// The end of a wrapped server: the client's time to take its last answers.
+pub const WRAPPED_OUTPUT: Duration = Duration::from_secs(1);
 /// A host kills a server 1 s after the end of its input.
 pub const CLOSE_ALL: Duration = Duration::from_secs(1);
 const _: () = assert!(

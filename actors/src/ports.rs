@@ -6,6 +6,7 @@
 use crate::call::Call;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -502,11 +503,23 @@ pub struct ChildPlan {
     /// Absolute path of the program.
     pub program: PathBuf,
     /// Arguments, without the program.
-    pub args: Vec<String>,
+    pub args: Vec<OsString>,
     /// The whole environment of the child.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, OsString>,
     /// Working directory; `None` leaves the proxy's own.
     pub cwd: Option<PathBuf>,
+    /// Where its standard error goes.
+    pub stderr: Stderr,
+}
+
+/// Where a child's standard error goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stderr {
+    /// Into the log, line by line, bounded.
+    #[default]
+    Logged,
+    /// To the proxy's own standard error: the child writes there itself, and nothing of it is read or kept.
+    Inherited,
 }
 
 impl std::fmt::Debug for ChildPlan {

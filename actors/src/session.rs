@@ -2,6 +2,7 @@
 //! answers at once what it can answer by itself, and starts one flow for everything else.
 
 mod opening;
+mod passing;
 
 pub use opening::Identity;
 
@@ -19,6 +20,7 @@ use crate::wire::frame::{Frame, Framer};
 use crate::wire::skim;
 use crate::wire::write::Line;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -138,7 +140,12 @@ impl Session {
 
     fn notification(&self, method: &str, params: Option<Bytes>) {
         match method {
-            "notifications/initialized" => self.machine.front.initialized(),
+            "notifications/initialized" => {
+                self.machine.front.initialized();
+                if self.machine.face.is_backend() {
+                    self.tell_backends("notifications/initialized", &params);
+                }
+            }
             "notifications/cancelled" => {
                 let id =
                     params.as_ref().and_then(|params| Some(params.slice(skim::member(params, "requestId")?)));
@@ -156,6 +163,9 @@ impl Session {
             }
             // Without an id there is nobody to answer to: it is never executed, and it has its row.
             "tools/call" => self.record_malformed(),
+            _ if self.machine.face.is_backend() && !passing::reads_like_a_call(method) => {
+                self.tell_backends(method.to_owned(), &params);
+            }
             // A request without an id is a notification, and one of ours: it is never executed.
             _ => tracing::debug!(
                 method = method.escape_debug().to_string(),
@@ -164,11 +174,12 @@ impl Session {
         }
     }
 
-    fn tell_backends(&self, method: &'static str, params: &Option<Bytes>) {
+    fn tell_backends(&self, method: impl Into<Cow<'static, str>>, params: &Option<Bytes>) {
+        let method = method.into();
         let directory = self.machine.directory.borrow().clone();
         for standing in &directory.standings {
             if let State::Up(handle) = &standing.state {
-                handle.notify(method, params.clone());
+                handle.notify(method.clone(), params.clone());
             }
         }
     }
@@ -200,7 +211,10 @@ impl Session {
         slot: ReplySlot,
         cancelled: oneshot::Receiver<()>,
     ) {
-        let is_open = self.machine.front.client().is_some();
+        let is_open = self.machine.front.is_open();
+        if self.machine.face.is_backend() && method != "tools/call" {
+            return self.pass(method, params, slot, cancelled);
+        }
         match method {
             "initialize" => self.initialize(params, slot),
             "ping" => slot.end(Answer::Result(Bytes::from_static(b"{}"))),
@@ -230,8 +244,7 @@ impl Session {
         let machine = self.machine.clone();
         let flows = machine.flows.clone();
         let Ok(permit) = machine.gate.try_enter() else {
-            let error = ErrorObject::new(INTERNAL_ERROR, "busy: too many requests are open; try again");
-            let error = error.text("outcome", "not_forwarded").flag("retryable", true).into_bytes();
+            let error = busy();
             if method == "tools/call" {
                 flows.spawn(flow::call::refuse(machine, params, error, slot));
                 return;
@@ -302,6 +315,12 @@ fn is_known(method: &str) -> bool {
     method == "tools/call"
         || RELAYED.contains(&method)
         || List::ALL.iter().any(|list| list.method() == method)
+}
+
+/// The answer to a request that finds no place.
+fn busy() -> Bytes {
+    let error = ErrorObject::new(INTERNAL_ERROR, "busy: too many requests are open; try again");
+    error.text("outcome", "not_forwarded").flag("retryable", true).into_bytes()
 }
 
 fn refusal(id: Bytes, message: String) -> Refusal {

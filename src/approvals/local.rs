@@ -1,8 +1,10 @@
 //! Tickets in the embedded store, which several processes share: a person decides on the command line, on the page,
 //! or in front of the client, and the grant is used once.
 
+use super::announced;
 use super::digest::digest_text;
 use super::granted;
+use super::notify::Notifier;
 use crate::redact::{Options, Redactor};
 use crate::store::{LazyStore, Review, StoreError, Ticket as Row, TicketFilter};
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use callgate_actors::call::Call;
 use callgate_actors::ports::{Approve, Decision, MatchedPolicy, Standing, Ticket, Word};
 use jiff::Timestamp;
 use serde_json::{Value, json, value::RawValue};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +40,8 @@ pub struct LocalOptions {
     pub lifetime: Duration,
     /// Whether the person in front of the client may decide when the client can ask them.
     pub asks_client: bool,
+    /// Where a page may be announced that shows the tickets of a desk: the state directory and the desk.
+    pub page: Option<(PathBuf, String)>,
 }
 
 /// Keeps tickets in the embedded store.
@@ -44,12 +49,25 @@ pub struct LocalApprovals {
     store: Arc<LazyStore>,
     redactor: Redactor,
     options: LocalOptions,
+    notifier: Option<Notifier>,
 }
 
 impl LocalApprovals {
     /// Keeps tickets in `store`, which is not touched before the first one.
     pub fn new(store: Arc<LazyStore>, options: LocalOptions) -> Self {
-        LocalApprovals { store, redactor: Redactor::new(Options::default()), options }
+        LocalApprovals { store, redactor: Redactor::new(Options::default()), options, notifier: None }
+    }
+
+    /// Has `notifier` tell of new tickets.
+    pub fn with_notifier(self, notifier: Option<Notifier>) -> Self {
+        LocalApprovals { notifier, ..self }
+    }
+
+    /// The address of the page that is served now; empty when there is none. It holds no key: the model reads it.
+    fn page(&self) -> String {
+        let announced =
+            self.options.page.as_ref().and_then(|(state_dir, desk)| announced::find(state_dir, desk));
+        announced.unwrap_or_default()
     }
 
     /// A ticket for this very call and set of policies that a person has refused, while it would still be good.
@@ -123,7 +141,7 @@ impl LocalApprovals {
             id: row.request_id.clone(),
             keeper: "local",
             place: format!("with `callgate approvals approve {}` (or `deny`)", row.request_id),
-            url: String::new(),
+            url: self.page(),
             expires_at: row.expires_at.to_string(),
             question: self.options.asks_client.then_some(question),
             poll: POLL,
@@ -215,10 +233,19 @@ impl Approve for LocalApprovals {
     fn open(&self, call: &Call, decision: &Decision, _: Instant) -> Result<Ticket, String> {
         let digest = digest_text(call);
         let opened = self.refused(&digest, &decision.policy_version).and_then(|refused| match refused {
-            None => self.store.get()?.open_ticket(&self.row(call, decision, digest)),
-            Some(refused) => Ok(refused),
+            None => {
+                let row = self.row(call, decision, digest);
+                let opened = self.store.get()?.open_ticket(&row)?;
+                Ok((opened.request_id == row.request_id, opened))
+            }
+            Some(refused) => Ok((false, refused)),
         });
-        opened.map(|row| self.ticket(&row)).map_err(|error| error.to_string())
+        let (is_new, row) = opened.map_err(|error| error.to_string())?;
+        let ticket = self.ticket(&row);
+        if let Some(notifier) = self.notifier.as_ref().filter(|_| is_new) {
+            notifier.tell(&call.backend, &call.tool, &ticket.id, &ticket.url);
+        }
+        Ok(ticket)
     }
 
     fn look(&self, call: &Call, decision: &Decision, ticket: &Ticket, _: Instant) -> Standing {

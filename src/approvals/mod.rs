@@ -1,8 +1,10 @@
 //! Has people decide the calls that need one: tickets in the embedded store ([`local`]), or the approvals that a remote
-//! decision service keeps itself.
+//! decision service keeps itself. [`announced`] says where the page is on which they do, [`notify`] calls them.
 
+pub mod announced;
 pub mod digest;
 pub mod local;
+pub mod notify;
 
 use callgate_actors::call::Call;
 use callgate_actors::ports::{Approve, Decision, Standing, Ticket, Verdict, Word};

@@ -1,5 +1,6 @@
 //! `callgate approvals`: what waits for a person, and the person's word.
 
+use super::page::{self, PageServeOptions};
 use super::tell;
 use crate::fault::{EXIT_FAILURE, EXIT_OK, Fault};
 use crate::log::escape::escape;
@@ -45,6 +46,8 @@ pub enum ApprovalsCommand {
     Deny(DecideOptions),
     /// Show tickets as they come, until interrupted
     Watch,
+    /// Serve a page on this machine on which tickets are decided, until interrupted
+    Serve(PageServeOptions),
 }
 
 /// A person's word.
@@ -80,6 +83,9 @@ impl From<io::Error> for Stop {
 
 /// Runs the command, with its output to `out`.
 pub fn run(command: &ApprovalsCommand, out: &mut dyn Write) -> ExitCode {
+    if let ApprovalsCommand::Serve(options) = command {
+        return page::run(options, out);
+    }
     let settings = match Settings::load_without_backends(&settings::environment(), &settings::read_file) {
         Ok(settings) => settings,
         Err(faults) => return tell(&faults),
@@ -114,6 +120,8 @@ impl Desk {
             ApprovalsCommand::Approve(options) => self.decide("approved", options, out),
             ApprovalsCommand::Deny(options) => self.decide("rejected", options, out),
             ApprovalsCommand::Watch => self.watch(out),
+            // It has no desk, but a page.
+            ApprovalsCommand::Serve(_) => Ok(()),
         }
     }
 
@@ -250,7 +258,7 @@ fn json(ticket: &Ticket) -> String {
 }
 
 /// The account that runs this, as the system's environment has it: a word, not a proof.
-fn user() -> String {
+pub(super) fn user() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("somebody, at {}", Timestamp::now()))
 }

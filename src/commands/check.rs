@@ -187,7 +187,9 @@ fn show_backend(
     let why = match &standing.state {
         State::Up(_) => None,
         State::Starting => Some(format!("was not ready after {} s", PATIENCE.as_secs())),
-        State::Restarting { why, .. } | State::Parked { why, .. } => Some(why.to_string()),
+        State::Restarting { why, .. } | State::Parked { why, .. } | State::Over { why } => {
+            Some(why.to_string())
+        }
     };
     if let Some(why) = why {
         writeln!(out, "FAILED  {}  {}\n        {why}", entry.id, entry.target())?;

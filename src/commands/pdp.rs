@@ -1,15 +1,17 @@
 //! `callgate pdp`: serves the AxonFlow API on the embedded policies.
 
-use super::tell;
+use super::{page, tell};
+use crate::approvals::announced;
+use crate::approvals::notify::Notifier;
 use crate::fault::{EXIT_OK, Fault};
 use crate::policy::authority::Authority;
 use crate::policy::sources::Sources;
-use crate::server::{self, Connectors, Credentials, Hosts, Parts, Refresh};
+use crate::server::{self, Connectors, Credentials, Hosts, OnTicket, Page, Parts, Refresh};
 use crate::settings::{self, Environment, Settings};
-use crate::store::configured;
+use crate::store::{Ticket, configured};
 use crate::{log, signals, wiring};
 use clap::Args;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +40,9 @@ pub struct PdpOptions {
     /// Serve requests for this host name, besides localhost (may be repeated)
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
+    /// Print the address of the approvals page with its key also when the output is no terminal
+    #[arg(long)]
+    pub show_page_key: bool,
 }
 
 /// Serves until a signal comes. The first line on `out` is the address, for whoever started it.
@@ -87,12 +92,29 @@ fn serve(
     let address = listener.local_addr().unwrap_or(options.listen);
     let _ = writeln!(out, "listening http://{address}").and_then(|()| out.flush());
     introduce(settings, address, &parts);
+    let _announced = parts.page.as_ref().and_then(|page| {
+        show_page(options, page, address, out);
+        page::announce(settings, address)
+    });
     runtime.block_on(server::serve(parts, listener, async {
         let why = signals::leave().await;
         tracing::info!("leaving: {why}");
     }));
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Tells whoever started the service how the page is opened. The output of a service goes to a log, where a key does not
+/// belong.
+fn show_page(options: &PdpOptions, page: &Page, address: SocketAddr, out: &mut dyn Write) {
+    #[expect(clippy::disallowed_methods, reason = "asks what it is, and writes nothing")]
+    let is_seen = std::io::stdout().is_terminal();
+    if options.show_page_key || is_seen {
+        let _ = writeln!(out, "open {}", page.address(address).expose()).and_then(|()| out.flush());
+    } else {
+        let place = announced::url(address);
+        tracing::info!("held calls are decided at {place}; --show-page-key prints its key");
+    }
 }
 
 /// An address that others reach is opened only on an explicit word, and only with credentials.
@@ -140,7 +162,13 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
         .client_secret
         .clone()
         .map(|client_secret| Credentials { client_id: settings.platform.client_id.clone(), client_secret });
+    let page = match options.listen.ip().is_loopback() {
+        true => Some(page::page(settings, store.clone(), options.allow_host.clone())?),
+        false => None,
+    };
     Ok(Parts {
+        on_ticket: on_ticket(settings, options),
+        page,
         authority,
         store,
         refresh,
@@ -161,6 +189,18 @@ fn parts(options: &PdpOptions, settings: &Settings, env: &Environment) -> Result
             None => None,
         },
     })
+}
+
+/// Has the desktop tell of new tickets, where there is one.
+fn on_ticket(settings: &Settings, options: &PdpOptions) -> Option<OnTicket> {
+    let notifier = Notifier::new(settings.approval_notify)?;
+    let desk =
+        options.listen.ip().is_loopback().then(|| (settings.state_dir.clone(), configured::desk(settings)));
+    Some(Arc::new(move |ticket: &Ticket| {
+        let text = |key: &str| ticket.request_context[key].as_str().unwrap_or_default();
+        let page = desk.as_ref().and_then(|(state_dir, desk)| announced::find(state_dir, desk));
+        notifier.tell(text("server"), text("tool"), &ticket.request_id, &page.unwrap_or_default());
+    }))
 }
 
 fn introduce(settings: &Settings, address: SocketAddr, parts: &Parts) {

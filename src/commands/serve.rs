@@ -59,7 +59,8 @@ async fn serve(settings: &Settings, env: &Environment) -> Result<(), Fault> {
     Ok(())
 }
 
-fn introduce(settings: &Settings) {
+/// Tells in the log who starts and with what.
+pub(super) fn introduce(settings: &Settings) {
     let version = env!("CARGO_PKG_VERSION");
     let backends = settings.backends.len();
     tracing::info!(

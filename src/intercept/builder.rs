@@ -1,15 +1,18 @@
 //! How an interceptor is set up: everything that can be said here is a setting too, under the name in `docs/settings.md`.
 
-use super::{Interceptor, engine::Engine};
+use super::{Interceptor, engine::Engine, wrapped};
 use crate::fault::Fault;
 use crate::governance::Profile;
+use crate::launch::Wrapped;
 use crate::settings::{self, Environment, Settings};
 use crate::wiring;
+use callgate_actors::process::Tether;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The audit file in the state directory where the settings name none: without one no call could be recorded.
 const AUDIT_FILE: &str = "audit.jsonl";
@@ -151,6 +154,55 @@ impl Builder {
         start(Settings { approval_hold: hold, ..settings }, &variables, &server)
     }
 
+    /// Stands between a client and the MCP server `command`, which speaks on its standard streams and is started here: what
+    /// `callgate wrap` does, on streams of the caller's. Ends when the server does, or when the client's input has ended and
+    /// the server has left; then with the server's exit code as a shell would see it. Runs on a tokio runtime with time
+    /// and IO, and dropping the future kills the server.
+    ///
+    /// The server gets this process's environment (but for callgate's own variables) and standard error. Signals are the
+    /// program's own affair.
+    ///
+    /// ```no_run
+    /// # use callgate::intercept::Interceptor;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let command = ["uvx", "mcp-server-git", "--repository", "."];
+    /// let code = Interceptor::from_environment()
+    ///     .deny(["git_push"])
+    ///     .wrap(command, tokio::io::stdin(), tokio::io::stdout())
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings or the command, before anything is started; or what broke while it ran.
+    pub async fn wrap<C: Into<OsString>>(
+        self,
+        command: impl IntoIterator<Item = C>,
+        input: impl AsyncRead + Unpin,
+        output: impl AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<u8, SetupError> {
+        let Self { mut variables, server, hold, faults } = self;
+        let wrong = |fault| SetupError(vec![fault]);
+        if !faults.is_empty() {
+            return Err(SetupError(faults));
+        }
+        let command: Vec<OsString> = command.into_iter().map(Into::into).collect();
+        let (program, arguments) = command.split_first().ok_or_else(|| {
+            wrong(Fault::settings("command", "there is none", "name the server's program and its arguments"))
+        })?;
+        variables.retain(|name, _| !name.eq_ignore_ascii_case("AXONFLOW_BACKENDS_FILE"));
+        let backends = serde_json::json!([{"id": server, "command": "wrapped"}]).to_string();
+        variables.insert("AXONFLOW_BACKENDS".into(), backends.into());
+        let settings = Settings::load(&variables, &settings::read_file).map_err(SetupError)?;
+        let settings = with_audit_file(Settings { approval_hold: hold, ..settings });
+        let found = Wrapped::find(program, arguments, &settings::environment());
+        let found = found.map_err(|why| wrong(Fault::failure(why.what, why.hint)))?;
+        let tether = Tether::default();
+        let plan = wiring::library_wrap_plan(&settings, &variables, found, tether.clone()).map_err(wrong)?;
+        wrapped::serve(plan, &tether, input, output, std::future::pending()).await.map_err(wrong)
+    }
+
     fn patterns<P: AsRef<str>>(
         mut self,
         setting: &'static str,
@@ -171,19 +223,24 @@ impl Builder {
 
 /// Starts an interceptor by these settings.
 pub(super) fn start(
-    mut settings: Settings,
+    settings: Settings,
     env: &Environment,
     server: &str,
 ) -> Result<Interceptor, SetupError> {
-    if settings.audit_log.is_none() {
-        settings.audit_log = Some(settings.state_dir.join(AUDIT_FILE));
-    }
+    let mut settings = with_audit_file(settings);
     // What belongs to backends has nobody here: the program carries the calls out.
     settings.backends = Vec::new();
     let limit = settings.max_line_bytes;
     let plan = wiring::library_plan(&settings, env).map_err(|fault| SetupError(vec![fault]))?;
     let engine = Engine::start(plan).map_err(|fault| SetupError(vec![fault]))?;
     Ok(Interceptor { engine: Arc::new(engine), server: server.into(), limit })
+}
+
+fn with_audit_file(mut settings: Settings) -> Settings {
+    if settings.audit_log.is_none() {
+        settings.audit_log = Some(settings.state_dir.join(AUDIT_FILE));
+    }
+    settings
 }
 
 /// Why there is no interceptor: everything that is wrong, one line each when displayed. Contains no secret.

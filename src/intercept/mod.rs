@@ -1,5 +1,5 @@
-//! Callgate inside a program: an [`Interceptor`] that is asked before a tool runs, and a [`CallgateLayer`] for a Streamable
-//! HTTP endpoint. Both decide, hold, mask and record as the gate does, by the same settings and the same code.
+//! Callgate inside a program: an [`Interceptor`] that is asked before a tool runs, a [`CallgateLayer`] for a Streamable HTTP
+//! endpoint, and [`Builder::wrap`] for one stdio server. All decide, hold, mask and record as the gate does, by the same settings and the same code.
 //!
 //! ```
 //! use callgate::intercept::Interceptor;
@@ -40,6 +40,7 @@ mod interception;
 mod layer;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wrapped;
 
 pub use builder::{Builder, SetupError};
 pub use callgate_actors::ports::{AuditVerdict, Outcome, Would};

@@ -123,7 +123,7 @@ mod unix {
         let launcher = launcher(r#"[{"id":"crm","command":"tool","args":["a b"]}]"#, &[("PATH", directory)]);
         let plan = child(&launcher, "crm");
         assert_eq!(plan.program, programs.path().join("tool"));
-        assert_eq!((plan.args, plan.cwd), (vec!["a b".to_owned()], None));
+        assert_eq!((plan.args, plan.cwd), (vec![OsString::from("a b")], None));
         assert_eq!(plan.env["PATH"], directory);
     }
 
@@ -137,7 +137,7 @@ mod unix {
             launcher(r#"[{"id":"crm","command":"tool"}]"#, &[("PATH", "/usr/bin:/bin"), ("HOME", home_text)]);
         let plan = child(&launcher, "crm");
         assert_eq!(plan.program, home.path().join(".local/bin/tool"));
-        assert!(plan.env["PATH"].contains(&format!("{home_text}/.local/bin")));
+        assert!(plan.env["PATH"].to_string_lossy().contains(&format!("{home_text}/.local/bin")));
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod unix {
         let json = format!(r#"[{{"id":"crm","command":"tool","env":{{"PATH":"{directory}:${{PATH}}"}}}}]"#);
         let plan = child(&launcher(&json, &[("PATH", "/usr/bin")]), "crm");
         assert_eq!(plan.program, programs.path().join("tool"));
-        assert_eq!(plan.env["PATH"], format!("{directory}:/usr/bin"));
+        assert_eq!(plan.env["PATH"], format!("{directory}:/usr/bin").as_str());
     }
 
     #[test]

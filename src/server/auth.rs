@@ -45,8 +45,13 @@ pub(super) fn is_administration(method: &Method, path: &str) -> bool {
         || (below("/api/v1/hitl") && path != "/api/v1/hitl/queue")
 }
 
+/// Whether a path is the page's, which shows what is held and decides it.
+pub(super) fn is_page(path: &str) -> bool {
+    path == "/approvals" || path.starts_with("/approvals/")
+}
+
 /// Whether two texts are the same, without telling by the time taken where they differ.
-fn same(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     let (one, other) = (Sha256::digest(one), Sha256::digest(other));
     one.iter().zip(&other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

@@ -35,13 +35,17 @@ async fn pass(app: &App, request: Request, next: Next) -> Result<Response, Refus
         ));
     }
     if !auth::is_own_origin(headers) {
-        return Err(Refusal::forbidden("Origin: web pages are not served here"));
+        return Err(Refusal::forbidden("Origin: pages of other sites are not served here"));
     }
     let open = request.uri().path() == "/health";
     let is_admin = app.admin.as_ref().is_some_and(|secret| auth::has_password(headers, secret));
     let is_client = app.credentials.as_ref().is_none_or(|credentials| credentials.admit(headers));
     if !open && !is_client && !is_admin {
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "credentials: missing or wrong"));
+    }
+    if app.admin.is_some() && !is_admin && auth::is_page(request.uri().path()) {
+        // 401, so that the browser asks.
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "credentials: the page needs the admin secret"));
     }
     if app.admin.is_some() && !is_admin && auth::is_administration(request.method(), request.uri().path()) {
         return Err(Refusal::forbidden("credentials: this needs the admin secret"));

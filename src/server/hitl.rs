@@ -172,7 +172,7 @@ pub(super) async fn create(
         consumed_at: None,
         request_id,
     };
-    let opened = app.stored(move |store, _| store.open_ticket(&ticket)).await?;
+    let opened = app.open_ticket(ticket).await?;
     Ok((StatusCode::CREATED, Json(json!({"success": true, "data": item(&opened)}))))
 }
 

@@ -73,7 +73,7 @@ impl App {
     }
 
     async fn open(&self, ticket: Ticket) -> Result<Hold, Refusal> {
-        let open = self.stored(move |store, _| store.open_ticket(&ticket)).await?;
+        let open = self.open_ticket(ticket).await?;
         let what = if open.status == "approved" { "approval_pending" } else { "approval_required" };
         let reason = format!("{what}: {}", open.trigger_reason);
         Ok(Hold::Waits { reason, pending: Some(Box::new(open)) })

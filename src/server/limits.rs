@@ -79,3 +79,20 @@ pub const CONNECTOR_START: Duration = Duration::from_secs(15);
 pub const PIPE_BYTES: usize = 256 * 1024;
 /// Paths of masked values in one answer.
 pub const REDACTED_FIELDS: usize = 1000;
+
+/// Open pages that are told what changes; a person has a few.
+pub const PAGE_LISTENERS: usize = 16;
+/// How often the store is read while a page is open. A reading takes less than a millisecond.
+pub const PAGE_POLL: Duration = Duration::from_millis(500);
+/// How often an open page hears that it is connected. It takes silence three times as long for a broken connection.
+pub const PAGE_BEAT: Duration = Duration::from_secs(10);
+/// Longest life of one stream, below [`CONNECTION_LIFE`]; the page connects anew.
+pub const PAGE_LIFE: Duration = Duration::from_secs(10 * 60);
+/// Waiting tickets that are shown, the oldest first. With arguments of 16 KiB each they are 1.6 MB.
+pub const PAGE_WAITING: u32 = 100;
+/// Decided tickets that are shown.
+pub const PAGE_DECIDED: u32 = 25;
+/// Threads of the page for the database: one reads, one decides.
+pub const PAGE_WORKERS: usize = 2;
+/// Jobs of the page waiting for such a thread.
+pub const PAGE_JOBS_QUEUED: usize = 64;

@@ -21,6 +21,7 @@ mod judge;
 pub mod limits;
 mod listen;
 mod overrides;
+mod page;
 mod policies;
 mod query;
 mod recorder;
@@ -30,7 +31,8 @@ mod state;
 
 pub use auth::{Credentials, Hosts};
 pub use connectors::Connectors;
-pub use state::{Parts, Refresh};
+pub use page::{Page, PageOptions, serve_page};
+pub use state::{OnTicket, Parts, Refresh};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -43,8 +45,15 @@ use tokio::net::TcpListener;
 /// Serves `listener` until `leave` resolves; then lets open requests end, writes the last decisions, and ends the
 /// backends.
 pub async fn serve(parts: Parts, listener: TcpListener, leave: impl Future<Output = ()>) {
+    let page = parts.page.clone();
     let app = Arc::new(App::new(parts));
-    listen::serve(listener, router(app.clone()), listen::Bounds::default(), leave).await;
+    let leave = async {
+        leave.await;
+        if let Some(page) = &page {
+            page.close();
+        }
+    };
+    listen::serve(listener, router(app.clone(), page.clone()), listen::Bounds::default(), leave).await;
     app.recorder.close().await;
     if let Some(connectors) = &app.connectors {
         connectors.stop();
@@ -52,10 +61,10 @@ pub async fn serve(parts: Parts, listener: TcpListener, leave: impl Future<Outpu
 }
 
 /// Every path. A method that a path has not is answered with 405 and `Allow`.
-fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>, page: Option<Arc<Page>>) -> Router {
     let policy = get(policies::get).put(policies::update).patch(policies::patch).delete(policies::delete);
     let of_policy = post(overrides::create_for).delete(overrides::delete_for);
-    Router::new()
+    let api = Router::new()
         .route("/health", get(health::health))
         .route("/api/v1/decide", post(decide::decide))
         .route("/api/v1/mcp/check-input", post(check::input))
@@ -89,6 +98,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/connectors/{id}", get(connectors::show))
         .route("/api/v1/connectors/{id}/health", get(connectors::health))
         .fallback(guard::nowhere)
-        .layer(from_fn_with_state(app.clone(), guard::guard))
-        .with_state(app)
+        .with_state(app.clone());
+    let all = match page {
+        Some(page) => api.merge(page::router(page)),
+        None => api,
+    };
+    all.layer(from_fn_with_state(app, guard::guard))
 }

@@ -23,6 +23,11 @@ impl Refusal {
         Self { status, text: text.into() }
     }
 
+    /// What is wrong.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// 400
     pub(super) fn malformed(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, text)

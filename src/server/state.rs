@@ -4,11 +4,12 @@ use super::auth::{Credentials, Hosts};
 use super::connectors::Connectors;
 use super::idempotency::Idempotency;
 use super::limits::{BODY_PIECES, JOBS_QUEUED, STORE_DEADLINE, WORKERS};
+use super::page::Page;
 use super::recorder::Recorder;
 use super::reply::Refusal;
 use crate::policy::authority::Authority;
 use crate::secret::Secret;
-use crate::store::{LazyStore, Store, StoreError};
+use crate::store::{LazyStore, Store, StoreError, Ticket};
 use callgate_actors::workers::Workers;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +17,9 @@ use tokio::sync::Semaphore;
 
 /// Reads the store anew, so that what was just changed holds at once in this process. Blocks.
 pub type Refresh = Arc<dyn Fn() + Send + Sync>;
+
+/// Is told of each new ticket. Waits for nothing.
+pub type OnTicket = Arc<dyn Fn(&Ticket) + Send + Sync>;
 
 /// What the server is made of.
 pub struct Parts {
@@ -37,6 +41,10 @@ pub struct Parts {
     pub hosts: Hosts,
     /// The backends of the connector plane; `None` serves none.
     pub connectors: Option<Connectors>,
+    /// The page on which a person decides; `None` serves none.
+    pub page: Option<Arc<Page>>,
+    /// Is told of new tickets; `None` when nobody is.
+    pub on_ticket: Option<OnTicket>,
 }
 
 /// What all requests share.
@@ -50,6 +58,7 @@ pub(super) struct App {
     pub(super) admin: Option<Secret>,
     pub(super) hosts: Hosts,
     pub(super) connectors: Option<Connectors>,
+    on_ticket: Option<OnTicket>,
     pub(super) recorder: Recorder,
     pub(super) idempotency: Mutex<Idempotency>,
     pub(super) body_room: Semaphore,
@@ -61,8 +70,19 @@ pub(super) type Shared = axum::extract::State<Arc<App>>;
 
 impl App {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { authority, store, refresh, tenant, organization, credentials, admin, hosts, connectors } =
-            parts;
+        let Parts {
+            authority,
+            store,
+            refresh,
+            tenant,
+            organization,
+            credentials,
+            admin,
+            hosts,
+            connectors,
+            page: _,
+            on_ticket,
+        } = parts;
         Self {
             recorder: Recorder::start(store.clone()),
             authority,
@@ -74,6 +94,7 @@ impl App {
             admin,
             hosts,
             connectors,
+            on_ticket,
             idempotency: Mutex::default(),
             body_room: Semaphore::new(BODY_PIECES),
             workers: Workers::new("pdp", WORKERS, JOBS_QUEUED),
@@ -102,6 +123,16 @@ impl App {
         let (store, tenant) = (self.store.clone(), self.tenant.clone());
         let answer = self.on_thread(STORE_DEADLINE, move || ask(store.get()?.as_ref(), &tenant)).await?;
         answer.map_err(Refusal::from)
+    }
+
+    /// Opens a ticket, or finds the one that waits for the same call.
+    pub(super) async fn open_ticket(&self, ticket: Ticket) -> Result<Ticket, Refusal> {
+        let id = ticket.request_id.clone();
+        let open = self.stored(move |store, _| store.open_ticket(&ticket)).await?;
+        if let Some(on_ticket) = self.on_ticket.as_ref().filter(|_| open.request_id == id) {
+            on_ticket(&open);
+        }
+        Ok(open)
     }
 
     /// As [`App::stored`] for what changes policies or overrides: they hold in this process when it returns.

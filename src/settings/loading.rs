@@ -4,9 +4,9 @@ use super::machine::Places;
 use super::reader::{self, Reader, Wrong};
 use super::table::{self, Setting};
 use super::{
-    Aaf, BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Pdp, Platform,
-    RedactEngine, RedactResponses, Settings, StoreKind, StoreSettings, backends, duration, families, tools,
-    url, values,
+    Aaf, BackendEntry, CardMatch, Environment, FailMode, FileReader, Identity, Machine, Notify, Pdp,
+    Platform, RedactEngine, RedactResponses, Settings, StoreKind, StoreSettings, backends, duration,
+    families, tools, url, values,
 };
 use crate::fault::{Fault, quoted};
 use crate::journal::Sync;
@@ -127,6 +127,8 @@ impl<'a> Loading<'a> {
             approval_lifetime: reader.parsed(&table::APPROVAL_LIFETIME, APPROVAL_LIFETIME, duration::parse),
             approval_asks_client: reader
                 .parsed(&table::APPROVAL_ASK_CLIENT, true, |text| values::one_of(values::ON_OFF, text)),
+            approval_notify: reader
+                .parsed(&table::APPROVAL_NOTIFY, Notify::Auto, |text| values::one_of(values::NOTIFY, text)),
             list_wait: reader.parsed(&table::LIST_WAIT, LIST_WAIT, duration::parse),
             max_line_bytes: reader.parsed(&table::MAX_LINE, limits::MAX_LINE_BYTES, |text| {
                 values::within(MAX_LINE_BOUNDS, values::size(text)?, ["64KiB", "1GiB"])

@@ -17,7 +17,7 @@ mod values;
 
 pub use backends::{BackendEntry, HttpEntry, StdioEntry, Transport};
 pub use machine::{MAX_SETTINGS_FILE_BYTES, Machine, environment, read_file};
-pub use values::{CardMatch, FailMode, Pdp, RedactEngine, RedactResponses, StoreKind};
+pub use values::{CardMatch, FailMode, Notify, Pdp, RedactEngine, RedactResponses, StoreKind};
 
 pub(crate) use reader::lookup;
 
@@ -100,6 +100,8 @@ pub struct Settings {
     pub approval_lifetime: Duration,
     /// Whether the person in front of the client may decide.
     pub approval_asks_client: bool,
+    /// Whether the desktop tells of new tickets.
+    pub approval_notify: Notify,
     /// How long the first `tools/list` waits for backends without a known catalogue.
     pub list_wait: Duration,
     /// Longest message, in bytes.

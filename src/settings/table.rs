@@ -96,6 +96,8 @@ settings! {
         "how long a ticket can be decided, and its grant be used";
     APPROVAL_ASK_CLIENT = "CALLGATE_APPROVAL_ASK_CLIENT", "on, off", "on",
         "whether the person in front of the client may decide, where the client can ask (MCP elicitation)";
+    APPROVAL_NOTIFY = "CALLGATE_APPROVAL_NOTIFY", "auto, on, off", "auto",
+        "whether a desktop notification tells of a new ticket; `auto` does where there is a session that can show one";
     LIST_WAIT = "CALLGATE_LIST_WAIT", "duration", "10s",
         "how long the first `tools/list` waits for backends whose catalogue is not known yet";
     REDACT_RESPONSES = "AXONFLOW_REDACT_RESPONSES", "always, on-obligation, off", "always",

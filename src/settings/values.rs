@@ -32,6 +32,17 @@ pub enum StoreKind {
     Postgres,
 }
 
+/// Whether a desktop notification tells of a new ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// Where there is a session that can show one.
+    Auto,
+    /// In any case, and it is told when that is not possible.
+    On,
+    /// Never.
+    Off,
+}
+
 /// What happens with a call while the PDP is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailMode {
@@ -80,6 +91,8 @@ pub(super) const STORE: &[(&str, Option<StoreKind>)] = &[
     ("postgres", Some(StoreKind::Postgres)),
     ("off", Some(StoreKind::Off)),
 ];
+pub(super) const NOTIFY: &[(&str, Notify)] =
+    &[("auto", Notify::Auto), ("on", Notify::On), ("off", Notify::Off)];
 pub(super) const REDACT_RESPONSES: &[(&str, RedactResponses)] = &[
     ("always", RedactResponses::Always),
     ("on-obligation", RedactResponses::OnObligation),

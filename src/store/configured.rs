@@ -2,6 +2,7 @@
 
 use super::{LazyStore, PostgresStore, Store, StoreError};
 use crate::settings::{Settings, StoreKind};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 /// The store of policies and decisions, not opened yet; `None` when it is off.
@@ -33,4 +34,20 @@ pub fn configured(settings: &Settings) -> Result<Option<Arc<LazyStore>>, StoreEr
 pub fn for_tickets(settings: &Settings) -> Result<Arc<LazyStore>, StoreError> {
     let file = || Arc::new(LazyStore::sqlite(settings.state_dir.clone()));
     Ok(configured(settings)?.unwrap_or_else(file))
+}
+
+/// Which tickets these settings mean: processes whose desks are the same see the same tickets, if they have the same state
+/// directory. Shows nothing of the database's address.
+pub fn desk(settings: &Settings) -> String {
+    let tenant = settings.identity.tenant_id.as_deref().unwrap_or_default();
+    let database = match (settings.store.kind, &settings.store.database_url) {
+        (StoreKind::Postgres, Some(url)) => url.expose(),
+        _ => "",
+    };
+    let mut hash = Sha256::new();
+    for part in [tenant, database] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

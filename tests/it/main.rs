@@ -19,6 +19,9 @@ mod http_backends;
 mod journal;
 mod library;
 mod names;
+#[cfg(target_os = "linux")]
+mod notifications;
+mod page;
 mod pdp_server;
 mod policies;
 mod redaction;
@@ -31,3 +34,5 @@ mod stores;
 mod stubs;
 mod supervision;
 mod tidy;
+#[cfg(unix)]
+mod wrap;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["limits"],
     &["wire"],
-    &["call", "gate", "reply", "seat", "workers"],
+    &["call", "face", "gate", "reply", "seat", "workers"],
     &["out", "ports"],
     &["approvals", "pdp", "redactor", "audit", "guardian"],
     &["front", "process", "http"],

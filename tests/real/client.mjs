@@ -67,7 +67,11 @@ async function listAll(method, key) {
 const tools = () => listAll("listTools", "tools");
 
 const known = {
-  introduced: () => ({ capabilities: client.getServerCapabilities(), instructions: client.getInstructions() }),
+  introduced: () => ({
+    capabilities: client.getServerCapabilities(),
+    serverInfo: client.getServerVersion(),
+    instructions: client.getInstructions(),
+  }),
   // Waits until all these tools are listed: backends start in parallel, and some servers add tools late.
   async wait({ tools: wanted }) {
     return until(`tools ${wanted}`, async () => {

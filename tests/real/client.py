@@ -17,6 +17,8 @@ from mcp.client.session import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 PATIENCE = 40.0
+# What a server says of itself.
+INTRODUCTION = ("protocolVersion", "capabilities", "serverInfo", "instructions")
 # Sessions of the legacy era are what hosts speak today.
 warnings.simplefilter("ignore")
 
@@ -76,7 +78,7 @@ class Scenarios:
                 return entries
 
     async def introduced(self):
-        return {key: plain(self.session.initialize_result)[key] for key in ("capabilities", "instructions")}
+        return {key: plain(self.session.initialize_result)[key] for key in INTRODUCTION if key in plain(self.session.initialize_result)}
 
     async def wait(self, tools):
         async def listed():

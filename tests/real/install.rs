@@ -109,6 +109,16 @@ impl Client {
         self.run(&callgate().display().to_string(), &[], setup.environment(), scenarios)
     }
 
+    /// Runs scenarios against a server that `callgate wrap` stands before, with the server's own environment.
+    pub(crate) fn wrapped(self, server: &Server, setup: &Setup, scenarios: &Value) -> Vec<Value> {
+        let mut env = setup.environment();
+        env.extend(server.env.clone());
+        let mut args: Vec<String> = ["wrap", "--"].map(str::to_owned).into();
+        args.push(server.command.clone());
+        args.extend(server.args.clone());
+        self.run(&callgate().display().to_string(), &args, env, scenarios)
+    }
+
     fn run(
         self,
         command: &str,

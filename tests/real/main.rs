@@ -9,3 +9,4 @@ mod install;
 mod masked;
 mod parity;
 mod several;
+mod wrap;

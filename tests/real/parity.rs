@@ -5,9 +5,23 @@ use crate::install::{Client, Server};
 use serde_json::{Value, json};
 use std::process::Command;
 
+/// How a server is reached.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    /// As a backend of the proxy.
+    Proxied,
+    /// Through `callgate wrap`.
+    Wrapped,
+}
+
 /// Runs the scenarios with both clients, direct and through the proxy, on a fresh server each.
 /// `server` gets the name of a folder of its own for each run.
 fn assert_equal(server: impl Fn(&str) -> Server, scenarios: &Value) {
+    assert_equal_by(Way::Proxied, server, scenarios);
+}
+
+/// The same on that way.
+pub(crate) fn assert_equal_by(way: Way, server: impl Fn(&str) -> Server, scenarios: &Value) {
     for client in Client::ALL {
         let setup = Setup::new();
         let folder = |name: &str| {
@@ -17,8 +31,10 @@ fn assert_equal(server: impl Fn(&str) -> Server, scenarios: &Value) {
         };
         let direct = client.direct(&server(&folder("direct")), scenarios);
         let behind = server(&folder("proxied"));
-        let setup = setup.clone().backend(behind.entry("real", &setup));
-        let proxied = client.proxied(&setup, scenarios);
+        let proxied = match way {
+            Way::Proxied => client.proxied(&setup.clone().backend(behind.entry("real", &setup)), scenarios),
+            Way::Wrapped => client.wrapped(&behind, &setup, scenarios),
+        };
         let mut different = Vec::new();
         for ((scenario, direct), proxied) in
             scenarios.as_array().into_iter().flatten().zip(&direct).zip(&proxied)
@@ -72,9 +88,14 @@ fn without_report(told: &mut Value) {
 
 #[test]
 fn everything() {
+    assert_equal(|_| Server::everything(), &of_everything());
+}
+
+/// Everything that the everything server can do.
+pub(crate) fn of_everything() -> Value {
     let text = "demo://resource/dynamic/text/1";
     let call = |name: &str, arguments: Value| json!(["call", {"name": name, "arguments": arguments}]);
-    let scenarios = json!([
+    json!([
         ["wait", {"tools": ["echo", "trigger-sampling-request", "trigger-elicitation-request", "get-roots-list", "simulate-research-query"]}],
         ["tools", {}],
         call("echo", json!({"message": "hi <&> ü 😀 \u{2028}"})),
@@ -109,8 +130,7 @@ fn everything() {
         ["refused", {"scenario": ["read", {"uri": "nowhere://at/all"}]}],
         ["complete", {"ref": {"type": "ref/prompt", "name": "simple-prompt"}, "argument": {"name": "x", "value": ""}}],
         ["refused", {"scenario": ["complete", {"ref": {"type": "ref/resource", "uri": "nowhere://{id}"}, "argument": {"name": "id", "value": ""}}]}],
-    ]);
-    assert_equal(|_| Server::everything(), &scenarios);
+    ])
 }
 
 /// Once a server was seen, the proxy introduces itself as it: what it can do, and what it tells the model.
@@ -135,11 +155,10 @@ fn introduction() {
     }
 }
 
-#[test]
-fn filesystem() {
-    let scenarios = |folder: &str| {
-        let file = format!("{folder}/note.txt");
-        json!([
+/// Files in that folder.
+pub(crate) fn of_files(folder: &str) -> Value {
+    let file = format!("{folder}/note.txt");
+    json!([
             ["wait", {"tools": ["read_text_file"]}],
             ["tools", {}],
             ["call", {"name": "list_allowed_directories", "arguments": {}}],
@@ -149,19 +168,27 @@ fn filesystem() {
             ["call", {"name": "list_directory", "arguments": {"path": folder}}],
             ["call", {"name": "search_files", "arguments": {"path": folder, "pattern": "*.txt"}}],
             ["call", {"name": "read_text_file", "arguments": {"path": "/etc/hostname"}}],
-        ])
-    };
+    ])
+}
+
+#[test]
+fn filesystem() {
     // The same folder for both runs, since it stands in the arguments.
     let shared = Setup::new();
     let folder = shared.path("files");
     std::fs::create_dir_all(&folder).expect("created");
-    assert_equal(|_| Server::filesystem(&folder), &scenarios(&folder));
+    assert_equal(|_| Server::filesystem(&folder), &of_files(&folder));
 }
 
 #[test]
 fn memory() {
+    assert_equal(|folder| Server::memory(&format!("{folder}/memory.jsonl")), &of_memory());
+}
+
+/// A graph that is made and read.
+pub(crate) fn of_memory() -> Value {
     let entities = json!([{"name": "Ada", "entityType": "person", "observations": ["wrote <notes>", "n"]}]);
-    let scenarios = json!([
+    json!([
         ["wait", {"tools": ["read_graph"]}],
         ["tools", {}],
         ["call", {"name": "create_entities", "arguments": {"entities": entities}}],
@@ -170,8 +197,7 @@ fn memory() {
         ["call", {"name": "search_nodes", "arguments": {"query": "Ada"}}],
         ["call", {"name": "delete_entities", "arguments": {"entityNames": ["Ada"]}}],
         ["resources", {}],
-    ]);
-    assert_equal(|folder| Server::memory(&format!("{folder}/memory.jsonl")), &scenarios);
+    ])
 }
 
 #[test]
@@ -179,6 +205,11 @@ fn git() {
     let shared = Setup::new();
     let repository = shared.path("repository");
     repository_at(&repository);
+    assert_equal(|_| Server::git(&repository), &of_git(&repository));
+}
+
+/// What is read of that repository.
+pub(crate) fn of_git(repository: &str) -> Value {
     let at = |name: &str, more: Value| {
         let mut arguments = json!({"repo_path": repository});
         for (key, value) in more.as_object().into_iter().flatten() {
@@ -186,7 +217,7 @@ fn git() {
         }
         json!(["call", {"name": name, "arguments": arguments}])
     };
-    let scenarios = json!([
+    json!([
         ["wait", {"tools": ["git_status"]}],
         ["tools", {}],
         at("git_status", json!({})),
@@ -194,8 +225,7 @@ fn git() {
         at("git_diff_unstaged", json!({})),
         at("git_show", json!({"revision": "HEAD"})),
         at("git_branch", json!({"branch_type": "local"})),
-    ]);
-    assert_equal(|_| Server::git(&repository), &scenarios);
+    ])
 }
 
 #[test]
@@ -212,8 +242,13 @@ fn time() {
 
 #[test]
 fn sqlite() {
+    assert_equal(|folder| Server::sqlite(&format!("{folder}/things.db")), &of_sqlite());
+}
+
+/// A table that is made and read.
+pub(crate) fn of_sqlite() -> Value {
     let query = |tool: &str, query: &str| json!(["call", {"name": tool, "arguments": {"query": query}}]);
-    let scenarios = json!([
+    json!([
         ["wait", {"tools": ["read_query"]}],
         ["tools", {}],
         query("create_table", "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT, weight REAL)"),
@@ -226,12 +261,11 @@ fn sqlite() {
         ["read", {"uri": "memo://insights"}],
         ["prompts", {}],
         ["prompt", {"name": "mcp-demo", "arguments": {"topic": "fruit"}}],
-    ]);
-    assert_equal(|folder| Server::sqlite(&format!("{folder}/things.db")), &scenarios);
+    ])
 }
 
 /// A repository with one commit that is the same on every machine, and one change.
-fn repository_at(path: &str) {
+pub(crate) fn repository_at(path: &str) {
     std::fs::create_dir_all(path).expect("created");
     let git = |args: &[&str]| {
         let status = Command::new("git")

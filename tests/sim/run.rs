@@ -81,6 +81,7 @@ fn plan(world: &World, park: &Park, ids: &[String], rng: &mut Rng) -> Plan {
             approval_hold: Duration::from_secs([0, 5, 15][rng.usize(..3)]),
             codes: VerdictCodes::default(),
         },
+        wraps: None,
         identity: Identity {
             name: "simulation".into(),
             title: "Simulation".into(),

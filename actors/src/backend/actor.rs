@@ -19,6 +19,7 @@ use super::handshake::Listing;
 use super::link::{Kind, Link, LinkSettings};
 use super::pending::Pending;
 use super::{BackendHandle, Forward};
+use crate::face::Face;
 use crate::front::Front;
 use crate::gate::{Gate, Permit};
 use crate::http::Incoming;
@@ -30,6 +31,7 @@ use crate::wire::frame::Frame;
 use crate::wire::write::Line;
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,10 +67,12 @@ pub enum BackendMessage {
     /// Send this notification.
     Notify {
         /// The JSON-RPC method.
-        method: &'static str,
+        method: Cow<'static, str>,
         /// Raw JSON.
         params: Option<Bytes>,
     },
+    /// Nothing more will be sent: end its input.
+    InputEnded,
     /// The client answered a request of the backend's.
     ClientAnswered {
         /// The backend's own id, raw JSON.
@@ -92,6 +96,8 @@ pub enum BackendMessage {
 /// What a backend actor tells the supervisor.
 #[derive(Clone, Debug)]
 pub enum Report {
+    /// The backend runs and takes what the client sends it; it has not been listed.
+    Open,
     /// The backend is up.
     Ready(Arc<Catalogue>),
     /// Its lists changed.
@@ -107,6 +113,8 @@ pub struct Start {
     pub id: Arc<str>,
     /// Whether other backends are configured besides: then its words carry its id.
     pub is_one_of_several: bool,
+    /// Whether the client takes the machine for this backend.
+    pub face: Face,
     /// How it is reached.
     pub launch: Arc<dyn Launch>,
     /// What it offered when it was last seen: kept while it cannot be listed.
@@ -166,6 +174,17 @@ pub struct Incarnation {
     has_worked: bool,
     /// The HTTP session is lost: nothing new is sent, and the incarnation ends with its last open request.
     lost_session: Option<String>,
+    /// How far the client's own opening has come, where it is passed on.
+    relayed: RelayedOpening,
+}
+
+/// The client's own opening on its way through the gate.
+#[derive(Default)]
+struct RelayedOpening {
+    /// Our id of its `initialize`.
+    id: Option<u64>,
+    /// Its `notifications/initialized` was passed on.
+    is_acknowledged: bool,
 }
 
 impl Actor for Backend {
@@ -194,6 +213,7 @@ impl Actor for Backend {
             silent_timeouts: 0,
             has_worked: false,
             lost_session: None,
+            relayed: RelayedOpening::default(),
         })
     }
 
@@ -238,8 +258,14 @@ impl Incarnation {
             }
             BackendMessage::TimedOut { number } => self.timed_out(number),
             BackendMessage::Notify { method, params } => {
-                if self.phase == Phase::Ready {
-                    self.send(Kind::Notice, Line::notification(method, params))?;
+                if self.takes_requests() {
+                    self.send(Kind::Notice, Line::notification(&method, params))?;
+                }
+                self.noticed(myself, &method)
+            }
+            BackendMessage::InputEnded => {
+                if let Some(link) = &mut self.link {
+                    link.end_input();
                 }
                 Ok(())
             }
@@ -251,6 +277,15 @@ impl Incarnation {
             BackendMessage::PageDue { id } => self.page_is_late(myself, id),
             BackendMessage::RefreshDue => self.refresh(myself),
             BackendMessage::DrainDue => self.lost_session.take().map_or(Ok(()), Err),
+        }
+    }
+
+    /// Whether the client's messages can be passed on. Toward a client that takes the machine for this backend the
+    /// backend itself says what may be asked when.
+    fn takes_requests(&self) -> bool {
+        match self.start.face {
+            Face::Gate => self.phase == Phase::Ready,
+            Face::Backend => self.link.is_some(),
         }
     }
 

@@ -90,7 +90,7 @@ pub struct Entry {
 impl Entry {
     /// Copies the entry out of the line that it came in. One with two readings (a name twice, say) is left out: the
     /// gate would rewrite one of them and the client read the other.
-    fn read(list: List, raw: &[u8]) -> Option<Entry> {
+    pub fn read(list: List, raw: &[u8]) -> Option<Entry> {
         if let Err(error) = strict::check(raw) {
             tracing::warn!(list = list.method(), "an entry was left out: {error}");
             return None;

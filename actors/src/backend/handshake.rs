@@ -49,13 +49,24 @@ pub(super) fn initialized(answer: &Body) -> Result<(Catalogue, &'static str), No
         why: "speaks a protocol version that is not known here",
         said: String::from_utf8_lossy(&raw_version[..raw_version.len().min(64)]).into_owned(),
     })?;
+    Ok((introduced(result), version))
+}
+
+/// Reads an answer that is the client's: whatever version it speaks, and `None` when it is no opening.
+pub(super) fn relayed(answer: &Body) -> Option<Catalogue> {
+    match answer {
+        Body::Result(result) => Some(introduced(result)),
+        Body::Error(_) => None,
+    }
+}
+
+fn introduced(result: &Bytes) -> Catalogue {
     let member = |key| skim::member(result, key).map(|range| Bytes::copy_from_slice(&result[range]));
-    let catalogue = Catalogue {
+    Catalogue {
         capabilities: member("capabilities").unwrap_or_else(|| Bytes::from_static(b"{}")),
         instructions: member("instructions").and_then(|raw| skim::string(&raw)),
         ..Catalogue::default()
-    };
-    Ok((catalogue, version))
+    }
 }
 
 /// The lists that are being read.

@@ -10,7 +10,7 @@ use crate::http::{self, HttpConnection, HttpLimits, Outgoing};
 use crate::limits::{BACKEND_LINES_QUEUED, BACKEND_OUT_QUEUE, EXIT_NEWS, HTTP_CLOSE, LAST_OUTPUT};
 use crate::out::{self, Toward};
 use crate::ports::Plan;
-use crate::process::{self, Ended, Group, StopGrace};
+use crate::process::{self, Ended, Group, StopGrace, Tether};
 use crate::wire::frame::Framer;
 use crate::wire::write::Line;
 use bytes::Bytes;
@@ -31,6 +31,8 @@ pub struct LinkSettings {
     pub max_line: usize,
     /// Ends the children of a killed proxy.
     pub guardian: Option<Guardian>,
+    /// The line to the one child that the client takes the machine for.
+    pub tether: Option<Tether>,
 }
 
 /// An open connection.
@@ -41,7 +43,8 @@ pub(super) enum Link {
 
 /// A running child, or a server in this process.
 pub(super) struct ChildLink {
-    lines: mpsc::Sender<Line>,
+    /// `None` once its input was ended.
+    lines: Option<mpsc::Sender<Line>>,
     queued: u64,
     begun: Arc<AtomicU64>,
     /// Ends the writing pump, so that what it has not begun never leaves.
@@ -70,10 +73,15 @@ impl Link {
             Plan::Child(plan) => {
                 let spawned =
                     process::spawn(plan, settings.guardian.as_ref()).map_err(|error| error.to_string())?;
-                tokio::spawn(super::stderr::drain(backend.clone(), spawned.stderr));
+                if let Some(tether) = &settings.tether {
+                    tether.tell_start();
+                }
+                if let Some(stderr) = spawned.stderr {
+                    tokio::spawn(super::stderr::drain(backend.clone(), stderr));
+                }
                 let (news, exit) = watch::channel(None);
                 let (close, closing) = oneshot::channel();
-                tokio::spawn(keep(spawned.group, news, closing, actor.clone()));
+                tokio::spawn(keep(spawned.group, news, closing, actor.clone(), settings.tether.clone()));
                 tokio::spawn(read(spawned.stdout, settings.max_line, exit, actor.clone()));
                 Ok(Link::Child(ChildLink::over(spawned.stdin, close)))
             }
@@ -122,13 +130,24 @@ impl Link {
     pub(super) fn send(&mut self, kind: Kind, line: Line) -> Result<(), crate::gate::Busy> {
         match self {
             Link::Child(child) => {
-                child.lines.try_send(line).map_err(|_| crate::gate::Busy)?;
                 child.queued += 1;
-                Ok(())
+                // A child whose input has ended is sent nothing; what was meant for it never left.
+                let Some(lines) = &child.lines else { return Ok(()) };
+                lines.try_send(line).map_err(|_| {
+                    child.queued -= 1;
+                    crate::gate::Busy
+                })
             }
             Link::Http(connection) => {
                 connection.send(Outgoing { line: line.to_bytes(), kind }).map_err(|_| crate::gate::Busy)
             }
+        }
+    }
+
+    /// Ends a child's input and leaves the child alone: it may still answer.
+    pub(super) fn end_input(&mut self) {
+        if let Link::Child(child) = self {
+            child.lines = None;
         }
     }
 
@@ -160,7 +179,7 @@ impl ChildLink {
             // A broken pipe needs no word here: the reader sees the end of the child's output.
             let _ = out::pump(queue, stdin, Toward::Backend, count).await;
         });
-        ChildLink { lines, queued: 0, begun, pump: pump.abort_handle(), close }
+        ChildLink { lines: Some(lines), queued: 0, begun, pump: pump.abort_handle(), close }
     }
 }
 
@@ -171,11 +190,12 @@ async fn keep(
     news: watch::Sender<Option<Ended>>,
     mut closing: oneshot::Receiver<Closing>,
     actor: ActorRef<BackendMessage>,
+    tether: Option<Tether>,
 ) {
     let asked = tokio::select! {
         biased;
         asked = &mut closing => asked,
-        ended = group.exited() => {
+        ended = exited(&group, tether.as_ref()) => {
             news.send_replace(Some(ended));
             // What the leader wrote last is still in the pipe; the reader's word comes first when the pipe ends.
             tokio::time::sleep(LAST_OUTPUT).await;
@@ -184,7 +204,23 @@ async fn keep(
         }
     };
     if let Ok(Closing { grace, ended }) = asked {
-        let _ = ended.send(group.stop(grace).await);
+        let stopped = group.stop(grace).await;
+        if let Some(tether) = &tether {
+            tether.tell_end(stopped.ended);
+        }
+        let _ = ended.send(stopped.how);
+    }
+}
+
+/// The end of the leader. Until then every signal that comes down the tether is handed on.
+async fn exited(group: &Group, tether: Option<&Tether>) -> Ended {
+    let Some(tether) = tether else { return group.exited().await };
+    loop {
+        tokio::select! {
+            biased;
+            ended = group.exited() => return ended,
+            asked = tether.asked() => group.pass(asked),
+        }
     }
 }
 

@@ -16,10 +16,12 @@ pub use handshake::{VERSIONS, known_version};
 pub use link::LinkSettings;
 
 use crate::gate::{Gate, Permit};
+use crate::limits::BACKEND_IN_FLIGHT;
 use crate::seat::AskError;
 use crate::wire::envelope::Body;
 use bytes::Bytes;
 use ractor::ActorRef;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -43,7 +45,7 @@ pub struct Forward {
     /// Names the request in [`BackendHandle::cancel`]; unique in this process.
     pub number: u64,
     /// The JSON-RPC method.
-    pub method: &'static str,
+    pub method: Cow<'static, str>,
     /// Raw JSON.
     pub params: Option<Bytes>,
     /// The client's progress token and where it stands in `params`.
@@ -154,13 +156,14 @@ impl BackendHandle {
     pub fn forward(
         &self,
         number: u64,
-        method: &'static str,
+        method: impl Into<Cow<'static, str>>,
         params: Option<Bytes>,
         progress: Option<ProgressToken>,
         activity: Activity,
     ) -> Result<oneshot::Receiver<Result<Body, Lost>>, AskError> {
         let permit = self.gate.try_enter()?;
         let (reply, answer) = ReplyPort::new();
+        let method = method.into();
         let forward = Forward { number, method, params, progress, activity, reply, permit };
         self.tell(BackendMessage::Forward(Box::new(forward)))?;
         Ok(answer)
@@ -177,8 +180,18 @@ impl BackendHandle {
     }
 
     /// Sends a notification. Nobody learns whether it arrived.
-    pub fn notify(&self, method: &'static str, params: Option<Bytes>) {
-        let _ = self.tell(BackendMessage::Notify { method, params });
+    pub fn notify(&self, method: impl Into<Cow<'static, str>>, params: Option<Bytes>) {
+        let _ = self.tell(BackendMessage::Notify { method: method.into(), params });
+    }
+
+    /// The client's side has ended: nothing more will be sent, and the backend may finish what it has.
+    pub fn end_input(&self) {
+        let _ = self.tell(BackendMessage::InputEnded);
+    }
+
+    /// How many requests it has and has not answered.
+    pub fn open_requests(&self) -> usize {
+        BACKEND_IN_FLIGHT - self.gate.free()
     }
 
     /// Whether the backend waits for the client's answer to a question of its own, which may take a person's time.

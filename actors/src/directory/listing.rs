@@ -4,12 +4,13 @@ use super::names::Names;
 use super::template::Template;
 use crate::backend::catalogue::{Catalogue, Entry, List};
 use crate::call::Hints;
-use crate::ports::{Carrier, Subject};
+use crate::ports::{Carrier, Subject, Withheld};
 use crate::redactor::Redactor;
 use crate::wire::splice::splice;
 use crate::wire::{skim, write};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The way from an exposed tool, prompt or resource to its backend.
@@ -49,6 +50,53 @@ impl Shown {
         }
         Shown { lists }
     }
+}
+
+/// A page of the only backend's list as the client is shown it: the entries under their own names and everything else
+/// masked, the cursor as it came.
+///
+/// # Errors
+/// A page that cannot be masked must not be shown.
+pub fn page(id: &Arc<str>, list: List, result: &Bytes, redactor: &Redactor) -> Result<Bytes, Withheld> {
+    let mut entries = b"[".to_vec();
+    let array = skim::member(result, list.member()).filter(|span| result[span.start] == b'[');
+    if let Some(array) = &array {
+        let names = Names::of_the_only_one();
+        let _ = skim::elements(&result[array.clone()], |element| {
+            let raw = &result[array.start + element.start..array.start + element.end];
+            let shown = Entry::read(list, raw).and_then(|entry| show(0, id, list, &entry, &names, redactor));
+            let Some((_, raw)) = shown else { return };
+            if entries.len() > 1 {
+                entries.push(b',');
+            }
+            entries.extend_from_slice(&raw);
+        });
+    }
+    entries.push(b']');
+    let cursor =
+        skim::member(result, "nextCursor").filter(|span| skim::string(&result[span.clone()]).is_some());
+    // The rest of the page is masked without the two, which then take their places again.
+    let mut cut: Vec<(Range<usize>, &[u8])> = Vec::new();
+    cut.extend(array.clone().map(|span| (span, &b"[]"[..])));
+    cut.extend(cursor.clone().map(|span| (span, &b"\"\""[..])));
+    cut.sort_by_key(|(span, _)| span.start);
+    let subject = Subject {
+        backend: id.clone(),
+        tool: None,
+        carrier: Carrier::Catalogue,
+        obliged: false,
+        decision: None,
+    };
+    let rest = redactor.redact_here(&subject, splice(result, &cut).into())?.json;
+    let mut back: Vec<(Range<usize>, &[u8])> = Vec::new();
+    if let (Some(_), Some(span)) = (&array, skim::member(&rest, list.member())) {
+        back.push((span, &entries));
+    }
+    if let (Some(cursor), Some(span)) = (cursor, skim::member(&rest, "nextCursor")) {
+        back.push((span, &result[cursor]));
+    }
+    back.sort_by_key(|(span, _)| span.start);
+    Ok(splice(&rest, &back).into())
 }
 
 fn show(
@@ -191,6 +239,11 @@ impl Listing {
         self.prompts.get(exposed)
     }
 
+    /// The way to a listed resource whose URI the client knows masked only.
+    pub fn masked(&self, uri: &str) -> Option<&Route> {
+        self.resources.get(uri).filter(|route| route.own != route.exposed)
+    }
+
     /// The way to a resource or to a URI template: its owner, the backend that the URI itself names, or the backend
     /// whose template fits best. `None` for a URI that nobody claims.
     pub fn resource(&self, uri: &str) -> Option<Route> {
@@ -270,6 +323,23 @@ mod tests {
             &shown[..],
             br#"{"tools":[{"name":"get_secret","description":"a ***","inputSchema":{}}]}"#
         );
+    }
+
+    #[test]
+    fn a_page_keeps_names_and_cursor_and_is_masked_besides() {
+        let redactor = Redactor::new(Arc::new(Masking), 1, &Threads::System);
+        let shown = |result: &'static str| {
+            let result = Bytes::from_static(result.as_bytes());
+            let page = page(&Arc::from("a"), List::Tools, &result, &redactor).expect("a page");
+            String::from_utf8(page.to_vec()).expect("UTF-8")
+        };
+        assert_eq!(
+            shown(
+                r#"{"_meta":{"x":"secret"},"tools":[{"name":"a secret name","title":"secret"},{"name":"a","name":"b"}],"nextCursor":"secret"}"#
+            ),
+            r#"{"_meta":{"x":"***"},"tools":[{"name":"a secret name","title":"***"}],"nextCursor":"secret"}"#
+        );
+        assert_eq!(shown(r#"{"nextCursor":5,"more":"secret"}"#), r#"{"nextCursor":5,"more":"***"}"#);
     }
 
     #[test]

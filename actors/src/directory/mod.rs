@@ -28,6 +28,11 @@ pub enum State {
         /// Why it ended.
         why: Arc<str>,
     },
+    /// Ended, and is not started again.
+    Over {
+        /// Why it ended.
+        why: Arc<str>,
+    },
     /// Failed too often: only probed now and then.
     Parked {
         /// When the next probe is due.
@@ -64,9 +69,18 @@ pub struct Directory {
 impl Directory {
     /// Whether every backend's lists are known, or it is known that they will not come soon.
     pub fn is_listed(&self) -> bool {
-        let settled =
-            |standing: &Standing| standing.catalogue.is_some() || !matches!(standing.state, State::Starting);
+        // One that is up without a catalogue is still being listed.
+        let is_on_its_way = |state: &State| matches!(state, State::Starting | State::Up(_));
+        let settled = |standing: &Standing| standing.catalogue.is_some() || !is_on_its_way(&standing.state);
         self.has_begun && self.standings.iter().all(settled)
+    }
+
+    /// Why a backend that is not started again has ended.
+    pub fn over(&self) -> Option<&Arc<str>> {
+        self.standings.iter().find_map(|standing| match &standing.state {
+            State::Over { why } => Some(why),
+            _ => None,
+        })
     }
 }
 

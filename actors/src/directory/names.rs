@@ -15,12 +15,19 @@ const SUFFIX: usize = 9;
 pub struct Names {
     ids: Vec<Arc<str>>,
     budget: usize,
+    /// Names stay as they are, whatever a host makes of them.
+    are_kept: bool,
 }
 
 impl Names {
     /// Names of at most `budget` characters for these backends.
     pub fn new(ids: Vec<Arc<str>>, budget: usize) -> Self {
-        Names { ids, budget }
+        Names { ids, budget, are_kept: false }
+    }
+
+    /// The names of the only backend, none of them changed.
+    pub fn of_the_only_one() -> Self {
+        Names { ids: Vec::new(), budget: 0, are_kept: true }
     }
 
     /// Whether names carry their backend's id.
@@ -30,6 +37,9 @@ impl Names {
 
     /// The name under which `name` of the backend `id` is offered.
     pub fn exposed(&self, id: &str, name: &str) -> String {
+        if self.are_kept {
+            return name.to_owned();
+        }
         let plain = if self.are_prefixed() { format!("{id}__{name}") } else { name.to_owned() };
         let clean: String = plain.chars().map(|c| if is_allowed(c) { c } else { '_' }).collect();
         let fits = clean.len() <= self.budget && !clean.is_empty();

@@ -3,7 +3,7 @@
 use super::approval::{self, Held};
 use super::forward::{Failure, Request, Whereabouts, forward};
 use super::params::{CallParams, progress_token};
-use super::{Machine, lists, verdict};
+use super::{Machine, lists, pass, verdict};
 use crate::call::{Call, Hints};
 use crate::directory::Route;
 use crate::gate::Permit;
@@ -114,7 +114,7 @@ pub async fn call(machine: Machine, request: CallRequest) {
         () = machine.abort.cancelled() => None,
     };
     let (call, finish) = match resolved {
-        None => (Arc::new(nameless(&machine, &journey)), take_back(&journey)),
+        None => (Arc::new(nameless(&machine, &journey)), take_back(&machine, &journey)),
         Some(Err(why)) => {
             let error = ErrorObject::new(INVALID_PARAMS, why).into_bytes();
             (Arc::new(nameless(&machine, &journey)), Finish::error(error, Outcome::NotForwarded))
@@ -128,7 +128,7 @@ pub async fn call(machine: Machine, request: CallRequest) {
                 Ok(()) = cancelled => None,
                 () = machine.abort.cancelled() => None,
             };
-            (call, finish.unwrap_or_else(|| take_back(&journey)))
+            (call, finish.unwrap_or_else(|| take_back(&machine, &journey)))
         }
     };
     record_and_end(&machine, &journey, call, finish, slot).await;
@@ -212,8 +212,9 @@ async fn resolve(machine: &Machine, params: CallParams) -> Result<(CallParams, R
         return Ok((params, route));
     }
     let directory = lists::settled(machine).await;
-    match directory.listing.tool(&params.name) {
-        Some(route) => Ok((params, route.clone())),
+    let route = directory.listing.tool(&params.name).cloned();
+    match route.or_else(|| pass::unlisted(machine, &params.name)) {
+        Some(route) => Ok((params, route)),
         None => Err(format!("unknown tool {:?}", params.name)),
     }
 }
@@ -296,7 +297,7 @@ fn request(machine: &Machine, journey: &Journey, params: &CallParams, route: &Ro
     let raw = if spans.is_empty() { params.raw.clone() } else { splice(&params.raw, &spans).into() };
     Request {
         backend: route.backend,
-        method: "tools/call",
+        method: "tools/call".into(),
         progress: progress_token(&raw),
         params: Some(raw),
         may_repeat: route.hints.may_repeat(),
@@ -349,10 +350,10 @@ pub(super) async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call
 }
 
 /// The client took the call back, or the gate is closing.
-fn take_back(journey: &Journey) -> Finish {
+fn take_back(machine: &Machine, journey: &Journey) -> Finish {
     journey.whereabouts.take_back();
     Finish {
-        answer: Answer::Silence,
+        answer: machine.unanswered(),
         outcome: Outcome::Cancelled,
         result: Bytes::new(),
         masked: BTreeMap::new(),

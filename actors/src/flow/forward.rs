@@ -9,6 +9,7 @@ use crate::seat::AskError;
 use crate::wire::codes::{ErrorObject, INTERNAL_ERROR};
 use crate::wire::envelope::Body;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct Request {
     /// The backend's position in the configuration.
     pub(super) backend: usize,
-    pub(super) method: &'static str,
+    pub(super) method: Cow<'static, str>,
     /// Raw JSON.
     pub(super) params: Option<Bytes>,
     pub(super) progress: Option<ProgressToken>,
@@ -38,6 +39,11 @@ pub(super) struct Whereabouts {
 }
 
 impl Whereabouts {
+    /// It is there now.
+    pub(super) fn note(&mut self, handle: &BackendHandle, number: u64) {
+        self.sent = Some((handle.clone(), number));
+    }
+
     /// Tells the backend that nobody wants the answer any more.
     pub(super) fn take_back(&self) {
         if let Some((handle, number)) = &self.sent {
@@ -143,7 +149,7 @@ pub(super) async fn forward(
         let activity = Activity::default();
         let sent = handle.forward(
             number,
-            request.method,
+            request.method.clone(),
             request.params.clone(),
             request.progress.clone(),
             activity.clone(),
@@ -153,7 +159,7 @@ pub(super) async fn forward(
             Err(AskError::Busy) => return Err(Failure::Busy.after(left)),
             Err(_) => continue,
         };
-        whereabouts.sent = Some((handle.clone(), number));
+        whereabouts.note(&handle, number);
         failure = match wait(answer, &handle, &activity, timeout).await {
             Some(Ok(body)) => return Ok(body),
             Some(Err(Lost::NotSent(why))) => Failure::Away(why),
@@ -187,7 +193,7 @@ async fn up(
     };
     let usable = |directory: &Directory| match state(directory) {
         Some(State::Up(handle)) => handle.generation > beyond,
-        Some(State::Parked { .. }) | None => true,
+        Some(State::Parked { .. } | State::Over { .. }) | None => true,
         _ => false,
     };
     let deadline = request.deadline.min(Instant::now() + timeout);
@@ -201,6 +207,7 @@ async fn up(
                 seconds(whole(next))
             )))
         }
+        Some(State::Over { why }) => Err(Failure::Away(format!("it has ended ({why})"))),
         Some(State::Restarting { why, .. }) => {
             Err(Failure::Away(format!("it is being started again ({why})")))
         }

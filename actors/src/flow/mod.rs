@@ -6,6 +6,7 @@ mod forward;
 pub mod lists;
 pub mod outside;
 pub mod params;
+pub mod pass;
 pub mod relay;
 mod verdict;
 mod weight;
@@ -13,11 +14,13 @@ mod weight;
 use crate::approvals::Approvals;
 use crate::audit::AuditHandle;
 use crate::directory::Reader;
+use crate::face::Face;
 use crate::front::Front;
 use crate::gate::Gate;
 use crate::pdp::PdpHandle;
 use crate::redactor::Redactor;
-use crate::wire::codes::VerdictCodes;
+use crate::reply::Answer;
+use crate::wire::codes::{ErrorObject, INTERNAL_ERROR, VerdictCodes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -48,6 +51,8 @@ pub struct FlowSettings {
 /// What every flow can reach.
 #[derive(Clone)]
 pub struct Machine {
+    /// What the client takes the machine for.
+    pub face: Face,
     /// Settings.
     pub settings: Arc<FlowSettings>,
     /// Decides.
@@ -74,6 +79,8 @@ pub struct Machine {
 
 /// The parts a [`Machine`] is made of.
 pub struct Parts {
+    /// What the client takes the machine for.
+    pub face: Face,
     /// Settings.
     pub settings: FlowSettings,
     /// Decides.
@@ -94,6 +101,7 @@ impl Machine {
     /// A machine of these parts.
     pub fn new(parts: Parts) -> Self {
         Machine {
+            face: parts.face,
             settings: Arc::new(parts.settings),
             pdp: parts.pdp,
             approvals: parts.approvals,
@@ -107,6 +115,16 @@ impl Machine {
             numbers: Arc::default(),
             weights: weight::Weights::default(),
         }
+    }
+
+    /// How a request ends that was taken back or cut off. A client whose server goes away by itself is owed a word; one
+    /// that leaves, or took the request back, is not.
+    fn unanswered(&self) -> Answer {
+        if !self.face.is_backend() || !self.abort.is_cancelled() {
+            return Answer::Silence;
+        }
+        let error = ErrorObject::new(INTERNAL_ERROR, "the session has ended; the outcome is unknown");
+        Answer::Error(error.text("origin", "gate").text("outcome", "unknown").into_bytes())
     }
 
     /// The next number; unique in this process.

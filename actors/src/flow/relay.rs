@@ -6,7 +6,7 @@ use super::params::{progress_token, text};
 use super::{Machine, lists};
 use crate::backend::{Activity, BackendHandle};
 use crate::directory::{Directory, Route, State};
-use crate::ports::{Carrier, Subject};
+use crate::ports::{Carrier, Subject, Withheld};
 use crate::reply::{Answer, ReplySlot};
 use crate::wire::codes::{
     ErrorObject, INVALID_PARAMS, METHOD_NOT_FOUND, UNAVAILABLE, message_of, well_formed,
@@ -18,6 +18,7 @@ use crate::wire::write;
 use bytes::Bytes;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -141,7 +142,7 @@ async fn ask(
     let own = with_text(params, &way.span, &way.route.own);
     let request = Request {
         backend: way.route.backend,
-        method,
+        method: method.into(),
         progress: progress_token(&own),
         params: Some(own),
         may_repeat: true,
@@ -150,7 +151,7 @@ async fn ask(
     forward(machine, &request, whereabouts).await.map_err(|failure| failure.error(&way.route.id))
 }
 
-fn with_text(params: &Bytes, span: &Range<usize>, text: &str) -> Bytes {
+pub(super) fn with_text(params: &Bytes, span: &Range<usize>, text: &str) -> Bytes {
     if skim::string(&params[span.clone()]).as_deref() == Some(text) {
         return params.clone();
     }
@@ -160,19 +161,28 @@ fn with_text(params: &Bytes, span: &Range<usize>, text: &str) -> Bytes {
 }
 
 async fn redacted(machine: &Machine, route: &Route, body: Body) -> Answer {
-    let (carrier, json, is_error) = match body {
-        Body::Result(result) => (Carrier::Content, result, false),
-        Body::Error(error) => (Carrier::Error, error, true),
+    let carrier = if matches!(body, Body::Error(_)) { Carrier::Error } else { Carrier::Content };
+    masked(machine, &route.id, carrier, body).await
+}
+
+/// The answer of the backend `id`, masked.
+pub(super) async fn masked(machine: &Machine, id: &Arc<str>, carrier: Carrier, body: Body) -> Answer {
+    let (json, is_error) = match body {
+        Body::Result(result) => (result, false),
+        Body::Error(error) => (error, true),
     };
-    let subject = Subject { backend: route.id.clone(), tool: None, carrier, obliged: false, decision: None };
+    let subject = Subject { backend: id.clone(), tool: None, carrier, obliged: false, decision: None };
     match machine.redactor.redact(&subject, json).await {
         Ok(redacted) if is_error => Answer::Error(well_formed(&redacted.json)),
         Ok(redacted) => Answer::Result(redacted.json),
-        Err(withheld) => {
-            let error = ErrorObject::new(UNAVAILABLE, format!("the answer is withheld: {}", withheld.reason));
-            Answer::Error(error.text("outcome", "withheld").into_bytes())
-        }
+        Err(why) => Answer::Error(withheld(&why)),
     }
+}
+
+/// The error in place of an answer that must not be passed on.
+pub(super) fn withheld(why: &Withheld) -> Bytes {
+    let error = ErrorObject::new(UNAVAILABLE, format!("the answer is withheld: {}", why.reason));
+    error.text("outcome", "withheld").into_bytes()
 }
 
 /// Reads from the owner of the URI; a URI that nobody claims is tried at every backend that has resources, since
@@ -227,7 +237,7 @@ fn with_resources(machine: &Machine, uri: &str) -> Vec<Route> {
 }
 
 /// A resource that is exposed under another URI answers with that one.
-fn under_exposed_uri(route: &Route, body: Body) -> Body {
+pub(super) fn under_exposed_uri(route: &Route, body: Body) -> Body {
     let Body::Result(result) = &body else { return body };
     if route.own == route.exposed {
         return body;
@@ -261,17 +271,21 @@ async fn subscribe(
         return Answer::Error(error.text("uri", &uri).into_bytes());
     };
     let way = Way { route, span };
-    // Noted before it is sent: an update may overtake the answer.
-    if method == "resources/subscribe" {
-        machine.front.subscribe(&uri, &way.route.id, &way.route.own);
-    } else {
-        machine.front.unsubscribe(&uri);
-    }
+    subscribed_to(machine, method, &way.route);
     let answer = send(machine, method, &params, &way, whereabouts).await;
     if method == "resources/subscribe" && !matches!(answer, Answer::Result(_)) {
         machine.front.unsubscribe(&uri);
     }
     answer
+}
+
+/// Notes what a request of the client's makes of its subscriptions, before it is sent: an update may overtake the answer.
+pub(super) fn subscribed_to(machine: &Machine, method: &str, route: &Route) {
+    match method {
+        "resources/subscribe" => machine.front.subscribe(&route.exposed, &route.id, &route.own),
+        "resources/unsubscribe" => machine.front.unsubscribe(&route.exposed),
+        _ => {}
+    }
 }
 
 /// Remembered for backends that start later, passed on to those that are up and log.

@@ -48,9 +48,10 @@ fn role_proxy() {
     let script = std::env::var("SCRIPT").unwrap();
     let plan = ChildPlan {
         program: PathBuf::from("/bin/sh"),
-        args: vec!["-c".to_owned(), script],
-        env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        args: vec!["-c".into(), script.into()],
+        env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".into())]),
         cwd: None,
+        stderr: crate::ports::Stderr::Logged,
     };
     runtime.block_on(async {
         use tokio::io::AsyncReadExt;

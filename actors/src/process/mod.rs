@@ -10,13 +10,16 @@ mod linux;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 pub(crate) mod tests;
+mod tether;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+pub use tether::{Asked, Tether};
+
 use crate::guardian::Guardian;
-use crate::ports::ChildPlan;
+use crate::ports::{ChildPlan, Stderr};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -35,7 +38,7 @@ pub const TERM_GRACE: Duration = Duration::from_millis(500);
 /// Longest wait for the kernel to hand over a leader that got SIGKILL; only uninterruptible IO takes longer.
 const REAP_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Starts `plan` as the leader of a group of its own, with three pipes and no inherited environment.
+/// Starts `plan` as the leader of a group of its own, with pipes and no inherited environment.
 ///
 /// Call it inside the runtime, on the thread that lives as long as the process (the one that runs the
 /// `current_thread` runtime): on Linux the child gets SIGKILL when the *thread* that started it ends. It takes about
@@ -49,9 +52,15 @@ pub fn spawn(plan: &ChildPlan, guardian: Option<&Guardian>) -> io::Result<Spawne
         guardian.add(leader.pid());
     }
     let group = Group { leader, guardian: guardian.cloned(), over: false };
-    let (Some(stdin), Some(stdout), Some(stderr)) = stdio else {
+    let (Some(stdin), Some(stdout), stderr) = stdio else {
         return Err(io::Error::other(format!("command {:?} started without its pipes", plan.program)));
     };
+    if stderr.is_none() && plan.stderr == Stderr::Logged {
+        return Err(io::Error::other(format!(
+            "command {:?} started without its standard error",
+            plan.program
+        )));
+    }
     Ok(Spawned { stdin, stdout, stderr, group })
 }
 
@@ -62,8 +71,9 @@ pub struct Spawned {
     pub stdin: ChildStdin,
     /// The protocol.
     pub stdout: ChildStdout,
-    /// Log text; must be read always, or the child waits on a full pipe.
-    pub stderr: ChildStderr,
+    /// Log text; must be read always, or the child waits on a full pipe. `None` when the child writes to the proxy's
+    /// own.
+    pub stderr: Option<ChildStderr>,
     /// The processes themselves.
     pub group: Group,
 }
@@ -104,6 +114,15 @@ impl fmt::Display for Ended {
     }
 }
 
+/// What became of a group that was stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// In words, for the log.
+    pub how: String,
+    /// How the leader ended.
+    pub ended: Ended,
+}
+
 /// A child and everything it started. Dropping it kills them all at once, with or without a living runtime.
 #[derive(Debug)]
 pub struct Group {
@@ -141,16 +160,24 @@ impl Group {
     }
 
     /// Ends the group in steps, after the caller closed its stdin: wait for the leader, SIGTERM to all, wait,
-    /// SIGKILL to all, reap. What the leader leaves behind is killed. Says how it ended, for the log.
+    /// SIGKILL to all, reap. What the leader leaves behind is killed.
     ///
     /// Dropping the future midway kills the group at once.
-    pub async fn stop(mut self, grace: StopGrace) -> String {
+    pub async fn stop(mut self, grace: StopGrace) -> Stopped {
         let how = self.leave(grace).await;
         self.end();
+        // Before it is reaped: afterwards nobody knows any more.
+        let ended = timeout(REAP_DEADLINE, self.exited()).await.unwrap_or(Ended::Unknown);
         if timeout(REAP_DEADLINE, self.leader.reap()).await.is_err() {
-            return format!("{how}; process {} is still held by the system", self.pid());
+            let how = format!("{how}; process {} is still held by the system", self.pid());
+            return Stopped { how, ended };
         }
-        how
+        Stopped { how, ended }
+    }
+
+    /// Hands a signal on to every process of the group. Does nothing on Windows.
+    pub fn pass(&self, asked: Asked) {
+        self.leader.pass(asked);
     }
 
     async fn leave(&self, grace: StopGrace) -> String {

@@ -1,7 +1,7 @@
 //! Trees of real processes: what reaches them, what is left of them.
 
 use super::{Ended, Spawned, StopGrace, spawn};
-use crate::ports::ChildPlan;
+use crate::ports::{ChildPlan, Stderr};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ const SHORT: StopGrace = StopGrace { exit: Duration::from_millis(30), term: Dura
 const LONG: StopGrace = StopGrace { exit: PATIENCE, term: PATIENCE };
 
 fn plan(program: &str, args: &[&str]) -> ChildPlan {
-    let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
-    let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-    ChildPlan { program: PathBuf::from(program), args, env, cwd: None }
+    let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".into())]);
+    let args = args.iter().map(|arg| (*arg).into()).collect();
+    ChildPlan { program: PathBuf::from(program), args, env, cwd: None, stderr: Stderr::Logged }
 }
 
 /// Starts a shell script that says "ready" and waits until it did.
@@ -124,7 +124,7 @@ async fn stop_lets_a_child_leave_with_its_stdin() {
     let Spawned { stdin, group, .. } = shell("echo ready; cat; exit 4").await;
     let pid = group.pid();
     drop(stdin);
-    assert_eq!(group.stop(LONG).await, "exited with code 4");
+    assert_eq!(group.stop(LONG).await.how, "exited with code 4");
     assert_eq!(stat(pid), None);
 }
 
@@ -135,7 +135,7 @@ async fn stop_asks_a_child_that_ignores_its_stdin() {
     let Spawned { stdin, group, stderr: _open, .. } = shell(script).await;
     drop(stdin);
     let grace = StopGrace { exit: SHORT.exit, term: PATIENCE };
-    assert_eq!(group.stop(grace).await, "exited with code 7 after it was asked to end");
+    assert_eq!(group.stop(grace).await.how, "exited with code 7 after it was asked to end");
 }
 
 #[tokio::test]
@@ -144,8 +144,9 @@ async fn stop_kills_a_child_that_ignores_the_request() {
     let Spawned { stdin, group, .. } = shell(script).await;
     let pid = group.pid();
     drop(stdin);
-    let how = group.stop(SHORT).await;
-    assert!(how.starts_with("killed: "), "{how}");
+    let stopped = group.stop(SHORT).await;
+    assert!(stopped.how.starts_with("killed: "), "{}", stopped.how);
+    assert_eq!(stopped.ended, Ended::Signalled(9));
     assert_eq!(stat(pid), None);
     until("the whole group is gone", || running(pid).is_empty());
 }
@@ -156,7 +157,7 @@ async fn stop_ends_what_the_leader_left_behind() {
     let pid = group.pid();
     group.exited().await;
     assert_eq!(running(pid).len(), 1);
-    assert_eq!(group.stop(LONG).await, "exited with code 0");
+    assert_eq!(group.stop(LONG).await.how, "exited with code 0");
     until("the whole group is gone", || running(pid).is_empty());
 }
 

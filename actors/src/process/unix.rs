@@ -1,7 +1,7 @@
 //! Unix: the leader of a process group, looked at and signalled without ever being reaped early.
 
-use super::Ended;
-use crate::ports::ChildPlan;
+use super::{Asked, Ended};
+use crate::ports::{ChildPlan, Stderr};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 use std::io;
@@ -31,7 +31,11 @@ pub(super) fn start(plan: &ChildPlan) -> io::Result<(Leader, Stdio3)> {
     drop(signal(SignalKind::child())?);
     let mut command = Command::new(&plan.program);
     command.args(&plan.args).env_clear().envs(&plan.env);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(match plan.stderr {
+        Stderr::Logged => Stdio::piped(),
+        Stderr::Inherited => Stdio::inherit(),
+    });
     command.process_group(0);
     if let Some(cwd) = &plan.cwd {
         command.current_dir(cwd);
@@ -91,6 +95,14 @@ impl Leader {
 
     pub(super) fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    pub(super) fn pass(&self, asked: Asked) {
+        self.signal(match asked {
+            Asked::Interrupt => Signal::INT,
+            Asked::Terminate => Signal::TERM,
+            Asked::HangUp => Signal::HUP,
+        });
     }
 
     pub(super) fn kill(&self) {

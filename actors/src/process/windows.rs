@@ -1,7 +1,7 @@
 //! Windows: a child in a job object that ends with its last handle, which is ours.
 
-use super::Ended;
-use crate::ports::ChildPlan;
+use super::{Asked, Ended};
+use crate::ports::{ChildPlan, Stderr};
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject, KillOnDrop};
 use std::io;
 use std::process::Stdio;
@@ -25,7 +25,11 @@ pub(super) struct Leader {
 pub(super) fn start(plan: &ChildPlan) -> io::Result<(Leader, Stdio3)> {
     let mut wrap = CommandWrap::with_new(&plan.program, |command| {
         command.args(&plan.args).env_clear().envs(&plan.env);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(match plan.stderr {
+            Stderr::Logged => Stdio::piped(),
+            Stderr::Inherited => Stdio::inherit(),
+        });
         if let Some(cwd) = &plan.cwd {
             command.current_dir(cwd);
         }
@@ -62,6 +66,9 @@ impl Leader {
     pub(super) fn terminate(&self) {
         self.kill();
     }
+
+    /// A console tells its processes itself.
+    pub(super) fn pass(&self, _asked: Asked) {}
 
     pub(super) fn kill(&self) {
         // Fails where the job is empty already.

@@ -129,7 +129,7 @@ fn capabilities(remembered: &[Option<Arc<Catalogue>>]) -> Vec<u8> {
     format!("{{{}}}", parts.join(",")).into_bytes()
 }
 
-fn read_client(params: Option<Bytes>) -> Result<Client, &'static str> {
+pub(super) fn read_client(params: Option<Bytes>) -> Result<Client, &'static str> {
     let params = params.ok_or("\"params\" is missing")?;
     let member = |key: &str| skim::member(&params, key).map(|range| params.slice(range));
     let object = |key: &str, default: &'static str| match member(key) {

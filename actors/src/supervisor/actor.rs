@@ -8,6 +8,7 @@ use crate::audit::Audit;
 use crate::backend::catalogue::{Catalogue, List};
 use crate::backend::{Backend, BackendMessage, LinkSettings, Report, Start};
 use crate::directory::{Directory, Listing, Names, Shown, State};
+use crate::face::Face;
 use crate::front::Front;
 use crate::limits::{ANNOUNCE_PAUSE, LAUNCH_SETTLES, RESPAWN_PAUSE, STARTS_AT_ONCE};
 use crate::pdp::Pdp;
@@ -24,6 +25,8 @@ use tokio_util::task::TaskTracker;
 
 /// What the supervisor needs.
 pub struct SupervisorSettings {
+    /// What the client takes the machine for.
+    pub face: Face,
     /// The backends' ids, in the order of the configuration.
     pub ids: Vec<Arc<str>>,
     /// How names are made.
@@ -244,6 +247,7 @@ impl Supervising {
         let start = Start {
             id: id.clone(),
             is_one_of_several: self.slots.len() > 1,
+            face: self.settings.face,
             launch: self.settings.launch.clone(),
             known: self.slots[slot].catalogue.clone(),
             link: self.settings.link.clone(),
@@ -290,6 +294,12 @@ impl Supervising {
                     live.has_worked = true;
                 }
             }
+            Report::Open => {
+                if let Some(live) = &self.slots[slot].live {
+                    self.slots[slot].state = State::Up(live.handle.clone());
+                }
+                self.publish();
+            }
             Report::Changed(catalogue) => self.catalogue(myself, slot, catalogue),
             Report::Ready(catalogue) => {
                 self.launch_settled(slot, generation);
@@ -312,13 +322,15 @@ impl Supervising {
         }
         self.slots[slot].tell_changes(&catalogue);
         // An empty offer may be a server that cannot reach what it serves; next time it is waited for.
-        if let Some(client) = self.settings.front.client().filter(|_| !catalogue.is_empty()) {
+        let keeps = self.settings.face == Face::Gate && !catalogue.is_empty();
+        if let Some(client) = self.settings.front.client().filter(|_| keeps) {
             self.settings.launch.remember(&self.slots[slot].id, &client.capabilities, &catalogue.to_json());
         }
         self.show(slot, catalogue);
         self.merge();
         self.publish();
-        if !self.announce_is_due {
+        // A backend that the client takes the machine for has told it itself.
+        if self.settings.face == Face::Gate && !self.announce_is_due {
             self.announce_is_due = true;
             myself.send_after(ANNOUNCE_PAUSE, || SupervisorMessage::AnnounceDue);
         }
@@ -374,6 +386,10 @@ impl Supervising {
     fn start_again(&mut self, myself: &ActorRef<SupervisorMessage>, slot: usize, why: &str) {
         let generation = self.slots[slot].generation;
         self.launch_settled(slot, generation);
+        if self.settings.face.is_backend() {
+            self.slots[slot].is_over(why);
+            return self.publish();
+        }
         let next = self.slots[slot].ended(why, self.random.f64());
         let backend = &self.slots[slot].id;
         if self.is_stopping {

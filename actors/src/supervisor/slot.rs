@@ -49,6 +49,12 @@ impl Slot {
         }
     }
 
+    /// Notes the end of the incarnation, which is the last one.
+    pub(super) fn is_over(&mut self, why: &str) {
+        self.live = None;
+        self.state = State::Over { why: Arc::from(why) };
+    }
+
     /// Whether `actor` is the incarnation that lives now.
     pub(super) fn is(&self, actor: ActorId) -> bool {
         self.live.as_ref().is_some_and(|live| live.actor.get_id() == actor)

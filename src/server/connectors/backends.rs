@@ -92,7 +92,9 @@ impl Connectors {
         {
             Some(State::Up(_)) => None,
             Some(State::Starting) | None => Some("it is starting".to_owned()),
-            Some(State::Restarting { why, .. } | State::Parked { why, .. }) => Some(why.to_string()),
+            Some(State::Restarting { why, .. } | State::Parked { why, .. } | State::Over { why }) => {
+                Some(why.to_string())
+            }
         }
     }
 

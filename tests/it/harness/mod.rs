@@ -7,6 +7,7 @@
 mod aaf;
 mod gate;
 mod inbox;
+mod page;
 mod pdp;
 #[cfg(unix)]
 mod postgres;
@@ -17,6 +18,7 @@ mod setup;
 
 pub(crate) use aaf::{AAF_KEY, Aaf};
 pub(crate) use gate::Gate;
+pub(crate) use page::{Heard, Page, event};
 pub(crate) use pdp::{Pdp, http};
 #[cfg(unix)]
 pub(crate) use postgres::Cluster;

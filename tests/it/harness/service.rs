@@ -45,10 +45,15 @@ impl Answer {
 impl Setup {
     /// Starts the decision service with these further arguments, on a free port. Backends of the setup are not taken.
     pub(crate) fn service(&self, name: &str, args: &[&str]) -> Service {
+        self.service_at(name, "127.0.0.1:0", args)
+    }
+
+    /// As [`Setup::service`], at this address.
+    pub(crate) fn service_at(&self, name: &str, address: &str, args: &[&str]) -> Service {
         let log = self.path(&format!("{name}.log"));
         let mut command = self.command();
         command.env_remove("AXONFLOW_BACKENDS");
-        command.args(["pdp", "--listen", "127.0.0.1:0"]).args(args);
+        command.args(["pdp", "--listen", address]).args(args);
         command.stdin(Stdio::null()).stderr(File::create(&log).expect("a log"));
         let mut child = command.spawn().expect("the service starts");
         let mut line = String::new();

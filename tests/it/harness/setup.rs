@@ -43,6 +43,8 @@ impl Setup {
         set("PATH", std::env::var("PATH").unwrap_or_default());
         set("HOME", dir.path().display().to_string());
         set("AXONFLOW_AUDIT_LOG", dir.path().join("audit.jsonl").display().to_string());
+        // Nobody's desktop is to be bothered by tests.
+        set("CALLGATE_APPROVAL_NOTIFY", "off".to_owned());
         set("CALLGATE_STATE_DIR", dir.path().join("state").display().to_string());
         Self {
             dir: Arc::new(dir),

@@ -2,6 +2,7 @@
 
 use super::{BackendMessage, Incarnation};
 use crate::backend::link::Kind;
+use crate::face::Face;
 use crate::front::Asker;
 use crate::wire::codes::{ErrorObject, INVALID_REQUEST};
 use crate::wire::envelope::{self, Body};
@@ -24,7 +25,7 @@ impl Incarnation {
             self.noise(&id);
             return Ok(());
         }
-        if method == "ping" {
+        if method == "ping" && self.start.face == Face::Gate {
             return self.send(Kind::Notice, Line::result(&id, Bytes::from_static(b"{}")));
         }
         if self.asks.contains_key(&id) {
@@ -95,7 +96,7 @@ impl Asker for BackendAsker {
     }
 
     fn progress(&self, params: Bytes) {
-        let method = "notifications/progress";
+        let method = "notifications/progress".into();
         let _ = self.actor.send_message(BackendMessage::Notify { method, params: Some(params) });
     }
 }

@@ -5,6 +5,7 @@ use crate::backend::catalogue::List;
 use crate::backend::handshake;
 use crate::backend::link::{Kind, Link};
 use crate::backend::pending::OwnRequest;
+use crate::face::Face;
 use crate::limits::{PAGE_DEADLINE, REFRESH_PAUSE, REFRESH_RETRY, START_DEADLINE};
 use crate::wire::codes::{METHOD_NOT_FOUND, code_of};
 use crate::wire::envelope::Body;
@@ -16,6 +17,9 @@ use std::sync::Arc;
 impl Incarnation {
     /// ## Idle => Opening
     pub(super) fn open(&mut self, myself: &ActorRef<BackendMessage>) -> Result<(), String> {
+        if self.start.face.is_backend() {
+            return self.open_for_client(myself);
+        }
         let client = self.start.front.client().ok_or("no client has opened the session")?;
         let plan = self.start.launch.plan(&self.start.id).map_err(|error| error.to_string())?;
         self.link = Some(Link::open(&plan, &self.start.link, &self.start.id, myself)?);
@@ -24,6 +28,47 @@ impl Incarnation {
         let id = self.pending.next_id();
         let params = handshake::initialize_params(&client);
         self.ask_own(OwnRequest::Initialize, Kind::Initialize(id), "initialize", Some(params))
+    }
+
+    /// ## Idle => Opening, where the client opens the backend itself: it takes as long as it takes.
+    fn open_for_client(&mut self, myself: &ActorRef<BackendMessage>) -> Result<(), String> {
+        let plan = self.start.launch.plan(&self.start.id).map_err(|error| error.to_string())?;
+        self.link = Some(Link::open(&plan, &self.start.link, &self.start.id, myself)?);
+        self.phase = Phase::Opening;
+        (self.start.report)(Report::Open);
+        Ok(())
+    }
+
+    /// ## Opening => Accepting, where the answer is the client's: what calls are judged by is read from it.
+    pub(super) fn relayed(
+        &mut self,
+        myself: &ActorRef<BackendMessage>,
+        id: u64,
+        answer: &Body,
+    ) -> Result<(), String> {
+        if self.relayed.id != Some(id) || self.phase != Phase::Opening {
+            return Ok(());
+        }
+        let Some(catalogue) = handshake::relayed(answer) else { return Ok(()) };
+        self.catalogue = catalogue;
+        self.phase = Phase::Accepting;
+        self.list_if_acknowledged(myself)
+    }
+
+    /// A notification was passed on.
+    pub(super) fn noticed(&mut self, myself: &ActorRef<BackendMessage>, method: &str) -> Result<(), String> {
+        if !self.start.face.is_backend() || method != "notifications/initialized" {
+            return Ok(());
+        }
+        self.relayed.is_acknowledged = true;
+        self.list_if_acknowledged(myself)
+    }
+
+    fn list_if_acknowledged(&mut self, myself: &ActorRef<BackendMessage>) -> Result<(), String> {
+        if self.phase == Phase::Accepting && self.relayed.is_acknowledged {
+            return self.list_all(myself);
+        }
+        Ok(())
     }
 
     /// ## Opening => Accepting
@@ -76,7 +121,9 @@ impl Incarnation {
             return Ok(());
         }
         self.phase = Phase::Ready;
-        self.restore();
+        if self.start.face == Face::Gate {
+            self.restore();
+        }
         (self.start.report)(Report::Ready(Arc::new(self.catalogue.clone())));
         Ok(())
     }

@@ -158,8 +158,9 @@ impl Incarnation {
                     self.has_worked = true;
                     (self.start.report)(Report::Worked);
                 }
+                let told = ours.map_or(Ok(()), |id| self.relayed(myself, id, &body));
                 flow.answer(Ok(body));
-                Ok(())
+                told
             }
             Waiter::Own(OwnRequest::Initialize) => self.initialized(myself, &body),
             Waiter::Own(OwnRequest::Page(list)) => self.page(myself, list, &body),
@@ -187,6 +188,9 @@ impl Incarnation {
         if method.len() > MAX_METHOD_BYTES {
             return self.noise(&method.as_bytes()[..MAX_METHOD_BYTES]);
         }
+        if self.start.face.is_backend() && method.ends_with("/list_changed") {
+            front.notice(&self.start.id, method, params.clone());
+        }
         match method {
             "notifications/progress" => self.progress(params),
             "notifications/message" => {
@@ -200,7 +204,7 @@ impl Incarnation {
             "notifications/resources/updated" => self.resource_updated(params),
             "notifications/cancelled" => self.backend_cancels(params),
             "notifications/elicitation/complete" => front.notice(&self.start.id, method, params),
-            _ if !self.start.is_one_of_several && self.phase == Phase::Ready => {
+            _ if !self.start.is_one_of_several && self.takes_requests() => {
                 front.notice(&self.start.id, method, params);
             }
             _ => tracing::debug!(backend = %self.start.id, method, "an unknown notification was dropped"),
@@ -265,8 +269,12 @@ impl Incarnation {
         let Some(params) = params else { return };
         let Some(span) = skim::member(&params, "uri") else { return };
         let Some(own) = skim::string(&params[span.clone()]) else { return };
-        for (exposed, _) in self.start.front.subscribed(&self.start.id).iter().filter(|(_, uri)| *uri == own)
-        {
+        let subscribed = self.start.front.subscribed(&self.start.id);
+        let mut exposed = subscribed.iter().filter(|(_, uri)| *uri == own).peekable();
+        if self.start.face.is_backend() && exposed.peek().is_none() {
+            return self.start.front.notice(&self.start.id, "notifications/resources/updated", Some(params));
+        }
+        for (exposed, _) in exposed {
             let mut raw = Vec::new();
             write::string(&mut raw, exposed);
             let params = splice(&params, &[(span.clone(), &raw)]);

@@ -1,10 +1,10 @@
 //! Toward the backend: requests of flows, requests of our own, cancellations.
 
 use super::Incarnation;
-use super::Phase;
 use crate::backend::link::{Kind, Link, request};
 use crate::backend::pending::{FlowWaiter, OwnRequest, Waiter};
 use crate::backend::{Forward, Lost};
+use crate::face::Face;
 use crate::limits::SILENT_TIMEOUTS;
 use crate::wire::splice::splice;
 use crate::wire::write::{self, Line};
@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 impl Incarnation {
     pub(super) fn forward(&mut self, forward: Forward) {
-        if self.phase != Phase::Ready || self.lost_session.is_some() || forward.reply.is_abandoned() {
+        if !self.takes_requests() || self.lost_session.is_some() || forward.reply.is_abandoned() {
             return;
         }
         let Some(link) = &self.link else { return };
@@ -29,7 +29,10 @@ impl Incarnation {
         reply.begin();
         let waiter = FlowWaiter { number, reply, progress, activity, permit };
         self.pending.insert(Waiter::Flow(waiter), line_number);
-        if self.send(Kind::Request(id), request(id, method, sent_params)).is_err()
+        if self.start.face.is_backend() && method == "initialize" {
+            self.relayed.id = Some(id);
+        }
+        if self.send(Kind::Request(id), request(id, &method, sent_params)).is_err()
             && let Some(Waiter::Flow(flow)) = self.pending.take(id)
         {
             flow.answer(Err(Lost::Busy));
@@ -51,7 +54,9 @@ impl Incarnation {
     pub(super) fn timed_out(&mut self, number: u64) -> Result<(), String> {
         self.abandon(number, "no answer in time");
         self.silent_timeouts += 1;
-        if self.silent_timeouts >= SILENT_TIMEOUTS && matches!(self.link, Some(Link::Child(_))) {
+        // Whoever runs a server by itself has nobody who ends it for being slow.
+        let may_end = self.start.face == Face::Gate && matches!(self.link, Some(Link::Child(_)));
+        if self.silent_timeouts >= SILENT_TIMEOUTS && may_end {
             return Err(format!("gave no sign of life while {SILENT_TIMEOUTS} calls timed out"));
         }
         Ok(())
