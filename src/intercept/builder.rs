@@ -156,8 +156,8 @@ impl Builder {
 
     /// Stands between a client and the MCP server `command`, which speaks on its standard streams and is started here: what
     /// `callgate wrap` does, on streams of the caller's. Ends when the server does, or when the client's input has ended and
-    /// the server has left; then with the server's exit code as a shell would see it. Runs on a tokio runtime with time
-    /// and IO, and dropping the future kills the server.
+    /// the server has left; then with the server's exit code as a shell would see it. Needs a tokio runtime with time and IO.
+    /// To stop it, end the input: a future that is dropped leaves the server running until the runtime ends.
     ///
     /// The server gets this process's environment (but for callgate's own variables) and standard error. Signals are the
     /// program's own affair.

@@ -1,6 +1,6 @@
 //! Callgate inside other programs: the examples as they stand in the documentation, and the layer over real HTTP.
 
-use crate::harness::{PATIENCE, Setup, eventually, lines};
+use crate::harness::{PATIENCE, Setup, eventually, lines, stub};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -11,6 +11,7 @@ use callgate::intercept::{Builder, CallgateLayer, Interceptor};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -435,4 +436,52 @@ fn many_calls_at_once_are_decided_each() {
     });
     assert_eq!(handler.seen().len(), 8);
     assert_eq!(served.rows(16).len(), 16);
+}
+
+// ------------------------------------------------------------------------------------------------- a stdio server
+
+#[test]
+fn a_stdio_server_is_wrapped_in_code() {
+    let setup = Setup::new();
+    let counter = setup.path("s.counter");
+    let command = [stub("stub-mcp").into_os_string(), "--counter".into(), counter.clone().into()];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (code, answers) = runtime.block_on(async {
+        let (mut client, input) = tokio::io::duplex(64 * 1024);
+        let (output, shown) = tokio::io::duplex(64 * 1024);
+        let wrapping = builder(&setup).server("s").deny(["count"]).wrap(command, input, output);
+        let talking = async move {
+            let mut lines = BufReader::new(shown).lines();
+            let mut answers = Vec::new();
+            for (message, is_answered) in [
+                (json!({"id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}), true),
+                (json!({"method": "notifications/initialized"}), false),
+                (json!({"id": 2, "method": "tools/call", "params": {"name": "count", "arguments": {"effect": "x"}}}), true),
+                (json!({"id": 3, "method": "tools/call", "params": {"name": "text", "arguments": {"text": "siti@example.co.id"}}}), true),
+            ] {
+                let mut message = message;
+                message["jsonrpc"] = json!("2.0");
+                client.write_all(format!("{message}\n").as_bytes()).await.expect("sent");
+                while is_answered {
+                    let line = lines.next_line().await.expect("read").expect("an answer");
+                    let answer: Value = serde_json::from_str(&line).expect("JSON");
+                    if answer["id"] == message["id"] {
+                        answers.push(answer);
+                        break;
+                    }
+                }
+            }
+            drop(client);
+            answers
+        };
+        tokio::join!(wrapping, talking)
+    });
+    assert_eq!(code, Ok(0));
+    assert_eq!(answers[1]["error"]["code"], -32001, "{}", answers[1]);
+    assert!(answers[2].to_string().contains("[REDACTED:email]"), "{}", answers[2]);
+    assert!(lines(counter.as_ref()).is_empty(), "it did not run");
+    runtime.block_on(async {
+        let nothing = builder(&setup).wrap(["/no/such/program"], tokio::io::empty(), tokio::io::sink()).await;
+        assert!(nothing.is_err_and(|error| error.to_string().contains("/no/such/program")));
+    });
 }
