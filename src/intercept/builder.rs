@@ -50,7 +50,10 @@ impl fmt::Debug for Builder {
     /// Names of settings, never their values: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&String> = self.variables.keys().collect();
-        f.debug_struct("Builder").field("variables", &names).field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("variables", &names)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,7 +153,8 @@ impl Builder {
         if !faults.is_empty() {
             return Err(SetupError(faults));
         }
-        let settings = Settings::load_without_backends(&variables, &settings::read_file).map_err(SetupError)?;
+        let settings =
+            Settings::load_without_backends(&variables, &settings::read_file).map_err(SetupError)?;
         start(Settings { approval_hold: hold, ..settings }, &variables, &server)
     }
 
@@ -222,11 +226,7 @@ impl Builder {
 }
 
 /// Starts an interceptor by these settings.
-pub(super) fn start(
-    settings: Settings,
-    env: &Environment,
-    server: &str,
-) -> Result<Interceptor, SetupError> {
+pub(super) fn start(settings: Settings, env: &Environment, server: &str) -> Result<Interceptor, SetupError> {
     let mut settings = with_audit_file(settings);
     // What belongs to backends has nobody here: the program carries the calls out.
     settings.backends = Vec::new();

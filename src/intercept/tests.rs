@@ -60,7 +60,8 @@ fn every_ending_has_its_row() {
     let mut rows = closed(interceptor, &state);
     // The one that was dropped is written when its time comes.
     rows.sort_by_key(|row| row["tool_name"].as_str().map(str::to_owned));
-    let told: Vec<_> = rows.iter().map(|row| (row["tool_name"].as_str().expect("a name"), outcome(row))).collect();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row["tool_name"].as_str().expect("a name"), outcome(row))).collect();
     assert_eq!(
         told,
         [
@@ -85,8 +86,12 @@ fn a_policy_may_change_the_arguments_and_block_the_answer() {
     let interceptor = open(builder(&state).policy_file(&rules).setting("PII_ACTION", "redact"));
     let call = interceptor.intercept_tool_call("mail", &json!({"text": "to jane@acme.co.id", "n": 1}));
     assert_eq!(call.arguments, Some(json!({"text": "to [REDACTED:email]", "n": 1})));
-    let withheld = call.answer(&json!({"content": [{"type": "text", "text": "bluebird"}]})).expect_err("withheld");
-    assert!(withheld.message.contains("was executed") && withheld.data["outcome"] == "withheld", "{withheld:?}");
+    let withheld =
+        call.answer(&json!({"content": [{"type": "text", "text": "bluebird"}]})).expect_err("withheld");
+    assert!(
+        withheld.message.contains("was executed") && withheld.data["outcome"] == "withheld",
+        "{withheld:?}"
+    );
     assert_eq!(withheld.to_json()["code"], withheld.code);
     assert_eq!(outcome(&closed(interceptor, &state)[0]), ("allow", "withheld"));
 }
@@ -94,7 +99,8 @@ fn a_policy_may_change_the_arguments_and_block_the_answer() {
 #[test]
 fn profiles_lists_and_monitor_mode_hold_as_in_the_gate() {
     let state = folder();
-    let read_only = open(builder(&state).profile(Profile::ReadOnly).read_only(["find_*"]).deny(["find_secret"]));
+    let read_only =
+        open(builder(&state).profile(Profile::ReadOnly).read_only(["find_*"]).deny(["find_secret"]));
     for (name, allowed) in [("find_it", true), ("find_secret", false), ("write", false)] {
         let call = read_only.intercept_tool_call(name, &json!({}));
         assert_eq!(call.allowed, allowed, "{name}");
@@ -115,7 +121,11 @@ fn a_held_call_is_answered_with_its_ticket_and_a_grant_is_used_once() {
     assert!(!held.allowed && held.verdict == AuditVerdict::NeedsApproval);
     let ticket = held.approval.expect("a ticket");
     assert!(ticket.how_to_decide.contains(&ticket.ticket) && !ticket.expires_at.is_empty(), "{ticket:?}");
-    assert_eq!(ask().approval.map(|again| again.ticket), Some(ticket.ticket.clone()), "the same call, the same ticket");
+    assert_eq!(
+        ask().approval.map(|again| again.ticket),
+        Some(ticket.ticket.clone()),
+        "the same call, the same ticket"
+    );
     approve(&state, &ticket.ticket);
     let granted = ask();
     assert!(granted.allowed, "{}", granted.reason);
@@ -164,7 +174,8 @@ fn without_a_record_there_is_no_call() {
     let interceptor = open(builder(&state).audit_log(state.path().join("log")));
     let call = interceptor.intercept_tool_call("a", &json!({}));
     assert!(!call.allowed && call.reason.contains("audit record cannot be written"), "{}", call.reason);
-    let open = open(builder(&state).audit_log(state.path().join("log")).setting("CALLGATE_AUDIT_REQUIRED", "off"));
+    let open =
+        open(builder(&state).audit_log(state.path().join("log")).setting("CALLGATE_AUDIT_REQUIRED", "off"));
     assert!(open.intercept_tool_call("a", &json!({})).allowed);
 }
 
@@ -198,7 +209,12 @@ fn the_async_face_says_the_same() {
         assert_eq!(masked["text"], "[REDACTED:email]");
         let call = interceptor.intercept_tool_call_async("b", &json!({})).await;
         assert_eq!(call.fail_async("by siti@example.co.id").await, "by [REDACTED:email]");
-        interceptor.intercept_tool_call_async("c", &json!({})).await.finish_async(Outcome::Ok).await.expect("a row");
+        interceptor
+            .intercept_tool_call_async("c", &json!({}))
+            .await
+            .finish_async(Outcome::Ok)
+            .await
+            .expect("a row");
         assert!(!interceptor.intercept_tool_call_async("d", &json!({"q": HOSTILE})).await.allowed);
     });
     let outcomes: Vec<Value> = rows(state.path()).iter().map(|row| row["outcome"].clone()).collect();

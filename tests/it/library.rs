@@ -45,7 +45,8 @@ impl Served {
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let (leave, left) = oneshot::channel::<()>();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
                 address.send(listener.local_addr().expect("an address")).expect("told");
@@ -181,7 +182,8 @@ fn a_denied_call_is_answered_as_one_event() {
 #[test]
 fn the_first_example_says_what_the_documentation_says() {
     let setup = Setup::new();
-    let interceptor = interceptor(builder(&setup).deny(["delete_*"]).setting("SQLI_ACTION", "require_approval"));
+    let interceptor =
+        interceptor(builder(&setup).deny(["delete_*"]).setting("SQLI_ACTION", "require_approval"));
     let run = |name: &str, arguments: Value| intercept::call(&interceptor, name, &arguments);
     assert_eq!(run("find_customer", json!({"id": 7})), "customer 7: Siti, [REDACTED:email]");
     assert!(run("delete_customer", json!({"id": 7})).contains("deny list"));
@@ -195,7 +197,8 @@ fn the_document_holds_the_examples() {
     let read = |file: &str| std::fs::read_to_string(root.join(file)).expect(file);
     let (document, examples) =
         (read("docs/library.md"), [read("examples/intercept.rs"), read("examples/axum_mcp.rs")]);
-    let blocks: Vec<&str> = document.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let blocks: Vec<&str> =
+        document.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 2);
     for block in blocks {
         assert!(examples.iter().any(|example| example.contains(block)), "no example holds\n{block}");
@@ -263,7 +266,9 @@ fn everything_else_passes_byte_for_byte() {
         assert_eq!(served.post(message).text, message);
     }
     let denied = call("a", &json!({}));
-    for (method, path, body) in [("POST", "/other", &*denied), ("PUT", "/mcp", &denied), ("DELETE", "/mcp", ""), ("GET", "/mcp", "")] {
+    for (method, path, body) in
+        [("POST", "/other", &*denied), ("PUT", "/mcp", &denied), ("DELETE", "/mcp", ""), ("GET", "/mcp", "")]
+    {
         let answer = served.send(method, path, &[], body.as_bytes());
         assert_eq!((answer.status, answer.text.as_str()), (200, body), "{method} {path}");
     }
@@ -283,7 +288,10 @@ fn what_has_no_one_reading_never_reaches_the_handler() {
         ("", -32700),
         ("5", -32600),
         (r#"{"jsonrpc":"2.0","id":7,"method":"ping","method":"tools/call"}"#, -32600),
-        (r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{"x":1,"x":2}}}"#, -32600),
+        (
+            r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{"x":1,"x":2}}}"#,
+            -32600,
+        ),
         (r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","ARGUMENTS":{}}}"#, -32602),
         (r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}"#, -32600),
         (batch.as_str(), -32600),
@@ -362,7 +370,11 @@ fn what_cannot_be_masked_is_withheld() {
         let answer = Handler::says(kind, body).open(&[]).call("a", &json!({}));
         assert!(!answer.text.contains("siti@"), "{}", answer.text);
         let error = answer.events().remove(0)["error"].take();
-        assert_eq!((&error["code"], &error["data"]["outcome"]), (&json!(-32003), &json!("withheld")), "{body}");
+        assert_eq!(
+            (&error["code"], &error["data"]["outcome"]),
+            (&json!(-32003), &json!("withheld")),
+            "{body}"
+        );
     }
     let answer = Handler::says("application/json", forged).open(&[]).call("a", &json!({}));
     assert!(!answer.text.contains("b.example"), "one result is passed on: {}", answer.text);
@@ -395,7 +407,8 @@ fn errors_and_refusals_of_the_handler_are_masked_and_no_verdict_is_forged() {
 
 #[test]
 fn a_stream_without_an_answer_and_one_that_is_taken_up_again() {
-    let answered = "id: 9\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"mail\":\"siti@example.co.id\"}}\n\n";
+    let answered =
+        "id: 9\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"mail\":\"siti@example.co.id\"}}\n\n";
     let handler = Handler::says("text/event-stream", format!(": ping\n\nid: 8\ndata:\n\n{answered}"));
     let served = handler.open(&[]);
     let plain = served.send("GET", "/mcp", &[], b"");

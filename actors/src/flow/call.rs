@@ -374,12 +374,7 @@ async fn record_and_end(
 }
 
 /// Writes the row, and gives the answer that may be sent then.
-pub(super) async fn record(
-    machine: &Machine,
-    journey: &Journey,
-    call: &Arc<Call>,
-    finish: Finish,
-) -> Answer {
+pub(super) async fn record(machine: &Machine, journey: &Journey, call: &Arc<Call>, finish: Finish) -> Answer {
     let Finish { answer, outcome, result, masked, findings } = finish;
     let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
     let ending = Ending { result, masked, findings, ..journey.ending(call, outcome) };

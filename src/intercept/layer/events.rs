@@ -139,7 +139,9 @@ impl Stream {
             };
             let mut out = Vec::new();
             match self.blocks.feed(&piece) {
-                Err(()) => self.withhold(&mut out, format!("an event is longer than {} bytes", self.limit)).await,
+                Err(()) => {
+                    self.withhold(&mut out, format!("an event is longer than {} bytes", self.limit)).await
+                }
                 Ok(blocks) => {
                     for block in blocks {
                         self.block(&mut out, &block).await;

@@ -53,7 +53,11 @@ pub(super) fn read(headers: &HeaderMap, bytes: &Bytes) -> Read {
                 Ok(Message::Response { .. }) => false,
                 Err(refusal) => refusal.is_call,
             });
-            return refused(INVALID_REQUEST, "batches are not taken; send each message by itself", calls.count());
+            return refused(
+                INVALID_REQUEST,
+                "batches are not taken; send each message by itself",
+                calls.count(),
+            );
         }
         Err(refusal) => {
             let read = refused(refusal.code, &refusal.message, usize::from(refusal.is_call));
@@ -136,9 +140,9 @@ mod tests {
     use super::*;
 
     fn of(headers: &[(&'static str, &'static str)], text: &str) -> Read {
-        let headers = headers.iter().map(|(name, value)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         read(&headers.collect(), &Bytes::copy_from_slice(text.as_bytes()))
     }
 
