@@ -49,7 +49,7 @@ async fn mcp(Json(message): Json<Value>) -> Response {
 }
 
 /// The application: only what is posted to `/mcp` passes the layer.
-pub fn app(interceptor: Interceptor) -> Router {
+pub(crate) fn app(interceptor: Interceptor) -> Router {
     Router::new()
         .route("/mcp", post(mcp).layer(CallgateLayer::new(interceptor)))
         .route("/health", get(|| async { "ok" }))

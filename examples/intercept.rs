@@ -19,7 +19,7 @@ fn run_tool(name: &str, arguments: &Value) -> Result<Value, String> {
 }
 
 /// Asks, runs, and gives back what the model may see.
-pub fn call(interceptor: &Interceptor, name: &str, arguments: &Value) -> String {
+pub(crate) fn call(interceptor: &Interceptor, name: &str, arguments: &Value) -> String {
     let call = interceptor.intercept_tool_call(name, arguments);
     if let Some(approval) = &call.approval {
         return format!("needs approval: {}", approval.how_to_decide);

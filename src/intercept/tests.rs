@@ -140,10 +140,8 @@ fn with_a_hold_it_waits_for_the_word() {
     let state = folder();
     let builder = builder(&state).setting("SQLI_ACTION", "require_approval").hold(Duration::from_secs(30));
     let interceptor = open(builder);
-    let asking = std::thread::spawn({
-        let interceptor = interceptor.clone();
-        move || interceptor.intercept_tool_call("query", &json!({"q": HOSTILE})).allowed
-    });
+    let asking =
+        std::thread::spawn(move || interceptor.intercept_tool_call("query", &json!({"q": HOSTILE})).allowed);
     approve(&state, &waiting(&state));
     assert!(asking.join().expect("asked"));
 }

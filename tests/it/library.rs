@@ -475,7 +475,10 @@ fn a_stdio_server_is_wrapped_in_code() {
                 let mut message = message;
                 message["jsonrpc"] = json!("2.0");
                 client.write_all(format!("{message}\n").as_bytes()).await.expect("sent");
-                while is_answered {
+                if !is_answered {
+                    continue;
+                }
+                loop {
                     let line = lines.next_line().await.expect("read").expect("an answer");
                     let answer: Value = serde_json::from_str(&line).expect("JSON");
                     if answer["id"] == message["id"] {

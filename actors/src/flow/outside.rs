@@ -85,7 +85,7 @@ pub async fn ask(machine: Machine, question: Question, cancelled: impl Future<Ou
         Some(Ok(())) => {
             let runtime = Handle::current();
             let open = Open { machine, journey, call, _permit: permit };
-            Some(Asked::Runs(Errand { open: Some(open), runtime, is_claimed: false }))
+            Some(Asked::Runs(Errand { open: Some(Box::new(open)), runtime, is_claimed: false }))
         }
         Some(Err(error)) => Some(Asked::Blocked(block(&machine, journey, &call, error).await)),
         None => {
@@ -120,7 +120,7 @@ async fn block(machine: &Machine, journey: Journey, call: &Arc<Call>, error: Byt
 
 /// A call that is under way outside. Dropping it says that nothing more is known of it.
 pub struct Errand {
-    open: Option<Open>,
+    open: Option<Box<Open>>,
     runtime: Handle,
     is_claimed: bool,
 }
@@ -202,8 +202,9 @@ impl Errand {
     /// # Errors
     /// What cannot be redacted must not pass.
     pub async fn redact(&self, carrier: Carrier, json: Bytes) -> Result<Bytes, Withheld> {
-        let Some(Open { machine, journey, call, .. }) = &self.open else { return Err(Withheld::default()) };
-        redact(machine, call::subject(journey, call, carrier), json, &self.runtime).await
+        let Some(open) = &self.open else { return Err(Withheld::default()) };
+        let subject = call::subject(&open.journey, &open.call, carrier);
+        redact(&open.machine, subject, json, &self.runtime).await
     }
 }
 

@@ -140,7 +140,8 @@ impl Stream {
             let mut out = Vec::new();
             match self.blocks.feed(&piece) {
                 Err(()) => {
-                    self.withhold(&mut out, format!("an event is longer than {} bytes", self.limit)).await
+                    let why = format!("an event is longer than {} bytes", self.limit);
+                    self.withhold(&mut out, why).await;
                 }
                 Ok(blocks) => {
                     for block in blocks {

@@ -122,6 +122,7 @@ impl<S, B, R> Service<Request<B>> for CallgateService<S>
 where
     S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
     R: HttpBody<Data = Bytes> + Send + 'static,
