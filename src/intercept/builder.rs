@@ -168,11 +168,15 @@ impl Builder {
     ///
     /// ```no_run
     /// # use callgate::intercept::Interceptor;
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tokio::io::{AsyncRead, AsyncWrite};
+    /// # async fn example(
+    /// #     input: impl AsyncRead + Unpin,
+    /// #     output: impl AsyncWrite + Unpin + Send + 'static,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// let command = ["uvx", "mcp-server-git", "--repository", "."];
     /// let code = Interceptor::from_environment()
     ///     .deny(["git_push"])
-    ///     .wrap(command, tokio::io::stdin(), tokio::io::stdout())
+    ///     .wrap(command, input, output)
     ///     .await?;
     /// # Ok(())
     /// # }
