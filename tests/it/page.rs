@@ -165,7 +165,8 @@ fn what_opens_the_browser_gets_an_address_that_is_good_once() {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
     }
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
-    let page = setup.env("PATH", &path).page_of(&["approvals", "serve", "--listen", "127.0.0.1:0", "--open"]);
+    let setup = setup.env("PATH", &path);
+    let page = setup.page_of(&["approvals", "serve", "--listen", "127.0.0.1:0", "--open"]);
     let address = eventually("the browser", || std::fs::read_to_string(&opened).ok());
     assert!(!address.contains(&page.key), "others see the arguments of a program");
     let code = address.trim().strip_prefix(&format!("{}#code=", page.url())).expect("a code").to_owned();
