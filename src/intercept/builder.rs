@@ -204,6 +204,7 @@ impl Builder {
         variables.insert("AXONFLOW_BACKENDS".into(), backends.into());
         let settings = Settings::load(&variables, &settings::read_file).map_err(SetupError)?;
         let settings = with_audit_file(Settings { approval_hold: hold, ..settings });
+        introduce(&settings);
         let found = Wrapped::find(program, arguments, &settings::environment());
         let found = found.map_err(|why| wrong(Fault::failure(why.what, why.hint)))?;
         let tether = Tether::default();
@@ -232,12 +233,23 @@ impl Builder {
 /// Starts an interceptor by these settings.
 pub(super) fn start(settings: Settings, env: &Environment, server: &str) -> Result<Interceptor, SetupError> {
     let mut settings = with_audit_file(settings);
+    introduce(&settings);
     // What belongs to backends has nobody here: the program carries the calls out.
     settings.backends = Vec::new();
     let limit = settings.max_line_bytes;
     let plan = wiring::library_plan(&settings, env).map_err(|fault| SetupError(vec![fault]))?;
     let engine = Engine::start(plan).map_err(|fault| SetupError(vec![fault]))?;
     Ok(Interceptor { engine: Arc::new(engine), server: server.into(), limit })
+}
+
+/// Told at the start, so that nobody takes a trial for a guard.
+fn introduce(settings: &Settings) {
+    if settings.monitor {
+        tracing::warn!("MONITOR MODE: every call is decided and recorded, NOTHING IS BLOCKED");
+    }
+    for note in &settings.notes {
+        tracing::warn!("{note}");
+    }
 }
 
 fn with_audit_file(mut settings: Settings) -> Settings {

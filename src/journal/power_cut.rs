@@ -127,7 +127,7 @@ fn check(left: &Files) {
     assert_eq!(ids.len(), all, "a call has two rows: {}", what());
 
     // Rows that only the head file remembers are a gap that is told; nothing else is wrong.
-    let report = Evidence::open(&[path.clone()], None).unwrap().verify(None, None).unwrap();
+    let report = Evidence::open(std::slice::from_ref(&path), None).unwrap().verify(None, None).unwrap();
     if let Some(finding) = report.finding {
         let whole = left.audit.iter().filter(|byte| **byte == b'\n').count();
         let seq: Option<u64> =

@@ -3,6 +3,8 @@
 use super::refuse::Refused;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use callgate_actors::flow::params::CallParams;
 use callgate_actors::wire::codes::{INVALID_PARAMS, INVALID_REQUEST};
 use callgate_actors::wire::envelope::{self, Line, Message};
@@ -99,7 +101,13 @@ fn call(headers: &HeaderMap, id: Bytes, params: Option<Bytes>) -> Read {
 }
 
 fn says_otherwise(headers: &HeaderMap, header: &str, body: &str) -> bool {
-    headers.get_all(header).iter().any(|value| value.as_bytes() != body.as_bytes())
+    headers.get_all(header).iter().any(|value| {
+        let value = value.as_bytes();
+        // What is no plain text stands there so (same place).
+        let coded = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?="));
+        let decoded = coded.and_then(|coded| STANDARD.decode(coded).ok());
+        decoded.as_deref().unwrap_or(value) != body.as_bytes()
+    })
 }
 
 fn refused(code: i64, what: &str, calls: usize) -> Read {
@@ -183,7 +191,10 @@ mod tests {
         let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
         let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
         assert!(matches!(of(&[("mcp-method", "tools/call"), ("mcp-name", "a")], call), Read::Call(_)));
-        assert!(matches!(of(&[("mcp-name", "b")], call), Read::Refused { calls: 1, .. }));
+        assert!(matches!(of(&[("mcp-name", "=?base64?YQ==?=")], call), Read::Call(_)));
+        for other in ["b", "", "=?base64?Yg==?=", "=?base64?a?="] {
+            assert!(matches!(of(&[("mcp-name", other)], call), Read::Refused { calls: 1, .. }), "{other}");
+        }
         assert!(matches!(of(&[("mcp-method", "tools/list")], call), Read::Refused { calls: 1, .. }));
         assert!(matches!(of(&[("mcp-method", "tools/call")], list), Read::Refused { calls: 0, .. }));
     }
