@@ -117,7 +117,10 @@ fn run(plan: Plan, started: &Sender<Started>, left: oneshot::Receiver<()>, _ends
             Ok(running) => running,
             Err(error) => return drop(started.send(Err(error.to_string()))),
         };
-        if started.send(Ok((running.for_calls_outside(), handle))).is_err() {
+        let machine = running.for_calls_outside();
+        // On a thread that nobody waits for: the first call finds the policies compiled.
+        machine.pdp.warm();
+        if started.send(Ok((machine, handle))).is_err() {
             return;
         }
         // Either way the interceptor is gone.
