@@ -7,6 +7,7 @@ pub mod commands;
 pub mod demo;
 pub mod fault;
 pub mod governance;
+pub mod intercept;
 pub mod journal;
 pub mod launch;
 mod located;

@@ -80,6 +80,13 @@ pub fn plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
     })
 }
 
+/// The plan for calls that the program around this library carries out itself: the same but for what belongs to backends.
+/// Nobody stands in front of a client here, and no children have to be guarded.
+pub fn library_plan(settings: &Settings, env: &Environment) -> Result<Plan, Fault> {
+    let settings = Settings { approval_asks_client: false, ..settings.clone() };
+    Ok(Plan { guardian: None, ..plan(&settings, env)? })
+}
+
 /// The plan for standing in the place of one server: `server` says how it is started, `tether` reaches it. The server's
 /// standard error is ours too, so audit rows are only shown there when that was asked for.
 pub fn wrap_plan(
@@ -96,6 +103,17 @@ pub fn wrap_plan(
         journal: journal(settings, open),
         ..plan(settings, env)?
     })
+}
+
+/// The plan for doing that inside another program. Its path is not ours, so nobody guards the server against its death by
+/// force; on Linux the system does.
+pub fn library_wrap_plan(
+    settings: &Settings,
+    env: &Environment,
+    server: Wrapped,
+    tether: Tether,
+) -> Result<Plan, Fault> {
+    Ok(Plan { guardian: None, ..wrap_plan(settings, env, server, tether, false)? })
 }
 
 type CheckOutput = crate::pdp::axonflow::CheckOutput;

@@ -154,6 +154,11 @@ impl Running {
         self.session.machine.directory.clone()
     }
 
+    /// The machine for calls that somebody else carries out ([`crate::flow::outside`]).
+    pub fn for_calls_outside(&self) -> Machine {
+        self.session.machine.clone()
+    }
+
     /// Serves the client until its input ends or `stop` fires. Returns why it ended.
     pub async fn serve(
         &mut self,

@@ -7,27 +7,21 @@ pub use options::WrapOptions;
 
 use super::serve::introduce;
 use super::tell;
-use crate::fault::{EXIT_FAILURE, Fault};
+use crate::fault::Fault;
+use crate::intercept::wrapped;
 use crate::launch::{NotRunnable, Wrapped};
 use crate::settings::{self, Environment, Settings};
 use crate::{log, signals, wiring};
-use callgate_actors::machine::Running;
-use callgate_actors::process::{Ended, Tether};
+use callgate_actors::process::Tether;
 use callgate_actors::wire::stdio;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Longest wait for the last log lines.
 const LAST_LOG: Duration = Duration::from_millis(50);
-/// Longest wait for how the server ended, once it was killed.
-const LAST_NEWS: Duration = Duration::from_secs(1);
 /// The audit file in the state directory where the settings name none: without one a call could not be recorded, since
 /// standard error is the server's.
 const AUDIT_FILE: &str = "audit.jsonl";
-/// What a shell adds to the number of the signal that ended a command.
-const SIGNALLED: i32 = 128;
-/// What a shell ends with when a command was found and cannot be run.
-const NOT_EXECUTABLE: u8 = 126;
 
 /// Runs the server until it ends, and ends as it did.
 pub fn run(options: &WrapOptions) -> ExitCode {
@@ -81,48 +75,6 @@ async fn serve(settings: &Settings, env: &Environment, server: Wrapped, verbose:
     })?;
     // In a task of its own: signals are for the server also while it leaves.
     let signals = tokio::spawn(signals::hand_on(tether.clone()));
-    let started = Running::start(plan, output).await;
-    let mut machine = started.map_err(|error| {
-        Fault::failure(error.to_string(), "start it again; report it if it happens twice")
-    })?;
     let stop = async { signals.await.unwrap_or("the signals are not watched any more") };
-    let why = machine.serve(input, stop).await;
-    tracing::info!("leaving: {why}");
-    let directory = machine.directory();
-    let late = machine.shut_down().await;
-    if !late.is_empty() {
-        tracing::info!("did not end in time and were cut off: {}", late.join(", "));
-    }
-    if !tether.has_run() {
-        let why = directory.borrow().over().map_or(why, |why| why.to_string());
-        tracing::error!("the server did not run: {why}");
-        return Ok(NOT_EXECUTABLE);
-    }
-    // A system under load is slow to say how a process ended.
-    let ended = tokio::time::timeout(LAST_NEWS, tether.ended()).await;
-    Ok(ended.map_or(EXIT_FAILURE, exit_code))
-}
-
-/// The server's exit code as a shell would see it.
-fn exit_code(ended: Ended) -> u8 {
-    let code = match ended {
-        Ended::Exited(code) => code,
-        Ended::Signalled(signal) => SIGNALLED + signal,
-        Ended::Unknown => i32::from(EXIT_FAILURE),
-    };
-    u8::try_from(code).unwrap_or(EXIT_FAILURE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_exit_code_is_what_a_shell_would_see() {
-        assert_eq!(exit_code(Ended::Exited(0)), 0);
-        assert_eq!(exit_code(Ended::Exited(255)), 255);
-        assert_eq!(exit_code(Ended::Signalled(9)), 137);
-        assert_eq!(exit_code(Ended::Unknown), 1);
-        assert_eq!(exit_code(Ended::Exited(-1_073_741_510)), 1, "of Windows, too large for any shell");
-    }
+    wrapped::serve(plan, &tether, input, output, stop).await
 }

@@ -1,7 +1,7 @@
 //! Patterns of tools: `*` stands for any characters, `?` for one.
 //!
 //! A pattern means a tool's own name, the name that the client sees, or `server/tool`. What opens (allow lists, vouching)
-//! is read to the letter; what closes (deny lists, names of agents) is read as a person would, see [`super::lookalike`].
+//! is read to the letter; what closes (deny lists, names of agents) is read as a person would, see `lookalike.rs`.
 
 use super::lookalike::{UNREADABLE, folded};
 use std::fmt;

@@ -17,6 +17,7 @@ mod harness;
 mod hostile;
 mod http_backends;
 mod journal;
+mod library;
 mod names;
 #[cfg(target_os = "linux")]
 mod notifications;

@@ -22,8 +22,17 @@ use tokio::time::Instant;
 pub(super) enum Held {
     /// It runs by this decision.
     Granted(Arc<Decision>),
-    /// It does not run: the decision as far as it is known, the row's verdict, the error for the client.
-    Ended(Arc<Decision>, AuditVerdict, Bytes),
+    /// It does not run.
+    Ended {
+        /// As far as it is known.
+        decision: Arc<Decision>,
+        /// The row's.
+        verdict: AuditVerdict,
+        /// By which it was held, where one was opened.
+        ticket: Option<Ticket>,
+        /// For the client.
+        error: Bytes,
+    },
 }
 
 /// Holds `call` until a person decided, for the time that the settings and the call's budget leave.
@@ -36,14 +45,14 @@ pub(super) async fn hold(
     let codes = machine.settings.codes;
     let Some(approvals) = &machine.approvals else {
         let error = verdict::held(&decision, None, "", codes);
-        return Held::Ended(decision, AuditVerdict::NeedsApproval, error);
+        return Held::Ended { decision, verdict: AuditVerdict::NeedsApproval, ticket: None, error };
     };
     let ticket = match approvals.open(call, &decision).await {
         Ok(ticket) => ticket,
         Err(why) => {
             let why = format!("no person could be asked: {why}");
             let error = verdict::held(&decision, None, &why, codes);
-            return Held::Ended(decision, AuditVerdict::NeedsApproval, error);
+            return Held::Ended { decision, verdict: AuditVerdict::NeedsApproval, ticket: None, error };
         }
     };
     let decision = with_id(&decision, &ticket);
@@ -94,12 +103,14 @@ impl Holding<'_> {
 
     fn refused(self, why: &str) -> Held {
         let error = verdict::not_approved(&self.decision, &self.ticket, why, self.codes);
-        Held::Ended(self.decision, AuditVerdict::Deny, error)
+        let (decision, ticket) = (self.decision, Some(self.ticket));
+        Held::Ended { decision, verdict: AuditVerdict::Deny, ticket, error }
     }
 
     fn still_held(self, why: &str) -> Held {
         let error = verdict::held(&self.decision, Some(&self.ticket), why, self.codes);
-        Held::Ended(self.decision, AuditVerdict::NeedsApproval, error)
+        let (decision, ticket) = (self.decision, Some(self.ticket));
+        Held::Ended { decision, verdict: AuditVerdict::NeedsApproval, ticket, error }
     }
 
     /// Asks the person in front of the client (MCP 2025-06-18, "Elicitation"), if they may decide and can be asked.

@@ -7,7 +7,9 @@ use super::{Machine, lists, pass, verdict};
 use crate::call::{Call, Hints};
 use crate::directory::Route;
 use crate::gate::Permit;
-use crate::ports::{AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Verdict, Would};
+use crate::ports::{
+    AuditVerdict, Carrier, Decision, Ending, Findings, Outcome, Subject, Ticket, Verdict, Would,
+};
 use crate::reply::{Answer, ReplySlot};
 use crate::wire::codes::{ErrorObject, INVALID_PARAMS, VerdictCodes, disarm};
 use crate::wire::envelope::Body;
@@ -17,7 +19,7 @@ use crate::wire::write;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -34,9 +36,9 @@ pub struct CallRequest {
 }
 
 /// How the steps ended.
-struct Finish {
-    answer: Answer,
-    outcome: Outcome,
+pub(super) struct Finish {
+    pub(super) answer: Answer,
+    pub(super) outcome: Outcome,
     /// The backend's result as it came.
     result: Bytes,
     masked: BTreeMap<&'static str, u32>,
@@ -45,9 +47,14 @@ struct Finish {
 
 impl Finish {
     /// The call ends with an error and without a result of the backend's.
-    fn error(error: Bytes, outcome: Outcome) -> Self {
+    pub(super) fn error(error: Bytes, outcome: Outcome) -> Self {
+        Self::of(Answer::Error(error), outcome)
+    }
+
+    /// The call ends so, without a result of the backend's.
+    pub(super) fn of(answer: Answer, outcome: Outcome) -> Self {
         Finish {
-            answer: Answer::Error(error),
+            answer,
             outcome,
             result: Bytes::new(),
             masked: BTreeMap::new(),
@@ -57,27 +64,30 @@ impl Finish {
 }
 
 /// What is known of a call while it is on its way; survives its steps when they are cut off.
-struct Journey {
-    received_at: SystemTime,
+pub(super) struct Journey {
+    pub(super) received_at: SystemTime,
     begun: Instant,
-    decision: Option<Arc<Decision>>,
-    verdict: AuditVerdict,
+    pub(super) decision: Option<Arc<Decision>>,
+    pub(super) verdict: AuditVerdict,
+    /// The ticket that the call was held by.
+    pub(super) ticket: Option<Ticket>,
     whereabouts: Whereabouts,
 }
 
 impl Journey {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Journey {
             received_at: SystemTime::now(),
             begun: Instant::now(),
             decision: None,
             verdict: AuditVerdict::Error,
+            ticket: None,
             whereabouts: Whereabouts::default(),
         }
     }
 
     /// How the call ends if it ends now, without an answer.
-    fn ending(&self, call: &Arc<Call>, outcome: Outcome) -> Ending {
+    pub(super) fn ending(&self, call: &Arc<Call>, outcome: Outcome) -> Ending {
         Ending {
             call: call.clone(),
             ended_at: SystemTime::now(),
@@ -154,15 +164,9 @@ async fn steps(
     params: &CallParams,
     route: &Route,
 ) -> Finish {
-    let codes = machine.settings.codes;
-    if let Err(error) = decide(machine, journey, call, codes).await {
+    let backend_timeout = machine.settings.backend_timeouts.get(route.backend).copied().unwrap_or_default();
+    if let Err(error) = admit(machine, journey, call, backend_timeout).await {
         return Finish::error(error, Outcome::NotForwarded);
-    }
-    if let Err(error) = approve(machine, journey, call, route, codes).await {
-        return Finish::error(error, Outcome::NotForwarded);
-    }
-    if let Err(why) = machine.audit.intent(journey.ending(call, Outcome::Unknown)).await {
-        return Finish::error(verdict::no_record(&why.to_string(), false), Outcome::NotForwarded);
     }
     let request = request(machine, journey, params, route);
     match forward(machine, &request, &mut journey.whereabouts).await {
@@ -177,6 +181,21 @@ async fn steps(
             Finish::error(failure.error(&call.backend), outcome)
         }
     }
+}
+
+/// The steps before a call leaves: its decision, a person's word where that is due, and its intent on record. An error is
+/// for the client. `backend_timeout` is what holding must leave of the call's budget.
+pub(super) async fn admit(
+    machine: &Machine,
+    journey: &mut Journey,
+    call: &Arc<Call>,
+    backend_timeout: Duration,
+) -> Result<(), Bytes> {
+    let codes = machine.settings.codes;
+    decide(machine, journey, call, codes).await?;
+    approve(machine, journey, call, backend_timeout, codes).await?;
+    let intent = machine.audit.intent(journey.ending(call, Outcome::Unknown)).await;
+    intent.map_err(|why| verdict::no_record(&why.to_string(), false))
 }
 
 async fn read(machine: &Machine, params: Option<Bytes>) -> Result<(CallParams, Route), String> {
@@ -234,16 +253,14 @@ async fn approve(
     machine: &Machine,
     journey: &mut Journey,
     call: &Arc<Call>,
-    route: &Route,
+    backend_timeout: Duration,
     codes: VerdictCodes,
 ) -> Result<(), Bytes> {
     let Some(decision) = journey.decision.clone().filter(|_| journey.verdict == AuditVerdict::NeedsApproval)
     else {
         return Ok(());
     };
-    let settings = &machine.settings;
-    let backend = settings.backend_timeouts.get(route.backend).copied().unwrap_or_default();
-    let ends = approval::hold_ends(journey.begun, settings.call_budget, backend);
+    let ends = approval::hold_ends(journey.begun, machine.settings.call_budget, backend_timeout);
     match approval::hold(machine, call, decision, ends).await {
         Held::Granted(decision) => {
             let (audit, error) = verdict::judge(&decision, false, codes);
@@ -251,9 +268,10 @@ async fn approve(
             journey.decision = Some(decision);
             error.map_or(Ok(()), Err)
         }
-        Held::Ended(decision, audit, error) => {
-            journey.verdict = audit;
+        Held::Ended { decision, verdict, ticket, error } => {
+            journey.verdict = verdict;
             journey.decision = Some(decision);
+            journey.ticket = ticket;
             Err(error)
         }
     }
@@ -287,19 +305,19 @@ fn request(machine: &Machine, journey: &Journey, params: &CallParams, route: &Ro
     }
 }
 
-/// The answer for the client: redacted, and with no error code that could be taken for a verdict.
-async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Body) -> Finish {
+/// What is redacted of a call: `carrier` brings it.
+pub(super) fn subject(journey: &Journey, call: &Call, carrier: Carrier) -> Subject {
+    let decision = journey.decision.clone();
     let obliged = matches!(
-        journey.decision.as_ref().map(|decision| &decision.verdict),
+        decision.as_ref().map(|decision| &decision.verdict),
         Some(Verdict::Allow { redact: true, .. })
     );
-    let subject = |carrier| Subject {
-        backend: call.backend.clone(),
-        tool: Some(call.tool.clone()),
-        carrier,
-        obliged,
-        decision: journey.decision.clone(),
-    };
+    Subject { backend: call.backend.clone(), tool: Some(call.tool.clone()), carrier, obliged, decision }
+}
+
+/// The answer for the client: redacted, and with no error code that could be taken for a verdict.
+pub(super) async fn answer(machine: &Machine, journey: &Journey, call: &Arc<Call>, body: Body) -> Finish {
+    let subject = |carrier| subject(journey, call, carrier);
     let (redacted, result, outcome) = match body {
         Body::Result(result) => {
             let is_error = skim::member(&result, "isError").is_some_and(|range| &result[range] == b"true");
@@ -351,16 +369,22 @@ async fn record_and_end(
     finish: Finish,
     slot: ReplySlot,
 ) {
-    let Finish { mut answer, outcome, result, masked, findings } = finish;
-    let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
-    let ending = Ending { result, masked, findings, ..journey.ending(&call, outcome) };
-    if let Err(why) = machine.audit.ending(ending).await {
-        tracing::error!("an audit row was not written: {why}");
-        if has_run {
-            answer = Answer::Error(verdict::no_record(&why.to_string(), true));
-        }
-    }
+    let answer = record(machine, journey, &call, finish).await;
     slot.end(machine.weights.admit(answer).await);
+}
+
+/// Writes the row, and gives the answer that may be sent then.
+pub(super) async fn record(machine: &Machine, journey: &Journey, call: &Arc<Call>, finish: Finish) -> Answer {
+    let Finish { answer, outcome, result, masked, findings } = finish;
+    let has_run = matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Failed | Outcome::Withheld);
+    let ending = Ending { result, masked, findings, ..journey.ending(call, outcome) };
+    match machine.audit.ending(ending).await {
+        Err(why) => {
+            tracing::error!("an audit row was not written: {why}");
+            if has_run { Answer::Error(verdict::no_record(&why.to_string(), true)) } else { answer }
+        }
+        Ok(()) => answer,
+    }
 }
 
 fn describe(machine: &Machine, journey: &Journey, params: &CallParams, route: &Route) -> Call {
@@ -376,7 +400,7 @@ fn describe(machine: &Machine, journey: &Journey, params: &CallParams, route: &R
     }
 }
 
-fn nameless(machine: &Machine, journey: &Journey) -> Call {
+pub(super) fn nameless(machine: &Machine, journey: &Journey) -> Call {
     Call {
         number: machine.next_number(),
         received_at: journey.received_at,

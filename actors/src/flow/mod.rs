@@ -4,6 +4,7 @@ mod approval;
 pub mod call;
 mod forward;
 pub mod lists;
+pub mod outside;
 pub mod params;
 pub mod pass;
 pub mod relay;

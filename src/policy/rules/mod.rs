@@ -1,7 +1,7 @@
 //! The operator's own rules: what a rule is, and which rules speak of a call.
 //!
 //! A rule can only tighten: it blocks, asks for a person, masks, warns or notes. What weakens a shipped policy is an
-//! override, with a reason (see [`file`]).
+//! override, with a reason (see [`mod@file`]).
 
 mod argument;
 pub mod cases;

@@ -63,7 +63,7 @@ pub enum Judge {
     AtSign(fn(&AddressQuestion<'_>) -> Option<Span>),
     /// At every identifier of letters and digits.
     Word(fn(&WordQuestion<'_>) -> Option<Span>),
-    /// Where [`secrets`] found it by its form or by its name.
+    /// Where `secrets` found it by its form or by its name.
     Secret(secrets::Secret),
 }
 
