@@ -1,4 +1,4 @@
-//! The only file that knows both worlds: turns settings into the four ports and the plan of the machine.
+//! The only file that knows both worlds: turns settings into the five ports and the plan of the machine.
 
 use crate::approvals::Keeper;
 use crate::approvals::local::{LocalApprovals, LocalOptions};

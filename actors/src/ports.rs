@@ -1,7 +1,7 @@
-//! The four questions the machine asks the meaning: [`Decide`], [`Redact`], [`Record`], [`Launch`].
+//! The five questions the machine asks the meaning: [`Decide`], [`Approve`], [`Redact`], [`Record`], [`Launch`].
 //!
 //! The machine (this crate) knows how calls move and nothing of what they mean; the package `callgate` answers
-//! these traits and knows nothing of actors. All four are plain blocking code: the machine chooses the thread.
+//! these traits and knows nothing of actors. All five are plain blocking code: the machine chooses the thread.
 
 use crate::call::Call;
 use bytes::Bytes;
